@@ -1,0 +1,68 @@
+// *Where* a command runs. This machine is one executor; a cluster can be another. An executor knows nothing of prompts,
+// blocks or retries: it starts one command, waits for it, and leaves nothing of it behind.
+
+/// A command to run, complete: an executor adds nothing from its own surroundings.
+public struct Command: Sendable, Hashable {
+    /// A name to be looked up in `environment["PATH"]`, or an absolute path.
+    public var executable: String
+    public var arguments: [String]
+    /// The whole environment of the child.
+    public var environment: [String: String]
+    public var workingDirectory: String
+    /// The file that is the child's standard input; nil means `/dev/null`.
+    public var inputPath: String?
+    /// The file that takes standard output and standard error, in order; made with mode 0600, truncated.
+    public var outputPath: String
+    /// Where standard error goes instead, for runners that must tell the two apart.
+    public var errorPath: String?
+    /// Time after which the group is ended (`TERM`, grace, `KILL`); nil: none.
+    public var timeoutSeconds: Double?
+
+    public init(
+        executable: String, arguments: [String], environment: [String: String], workingDirectory: String,
+        inputPath: String? = nil, outputPath: String, errorPath: String? = nil, timeoutSeconds: Double? = nil
+    ) {
+        self.executable = executable
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.inputPath = inputPath
+        self.outputPath = outputPath
+        self.errorPath = errorPath
+        self.timeoutSeconds = timeoutSeconds
+    }
+}
+
+/// How a command ended.
+public struct CommandResult: Sendable, Hashable {
+    public enum Ending: Sendable, Hashable {
+        case exited(Int32)
+        case signalled(Int32)
+        case timedOut
+        /// The surrounding task was cancelled and the group was ended.
+        case cancelled
+        /// Nothing was started; the text says why.
+        case notStarted(String)
+    }
+    public var ending: Ending
+    /// From start to end on the monotonic clock, in seconds.
+    public var durationSeconds: Double
+
+    public init(ending: Ending, durationSeconds: Double) {
+        self.ending = ending
+        self.durationSeconds = durationSeconds
+    }
+}
+
+/// A place where commands run.
+public protocol Executor: Sendable {
+    /// Runs `command` to its end, and returns when no process of its group is left, whatever the ending.
+    ///
+    /// Cancelling the surrounding task ends the group the way a timeout does.
+    func run(_ command: Command) async -> CommandResult
+
+    /// Ends every process that an earlier, crashed runner of this spool left behind, and returns how many groups it ended.
+    ///
+    /// - Parameter runsDirectory: the spool's `runs/`; a process is the spool's when its `FLOWSPOOL_RUN_DIR` lies below it.
+    func endStrays(runsDirectory: String) async throws -> Int
+}

@@ -1,0 +1,161 @@
+// *What* runs: a script's blocks now; an agent's command line or a model's endpoint beside it. A runner turns one attempt
+// into commands, hands them to an executor, and says how it went. It does not know the ledger, the folders or the thresholds.
+
+import Foundation
+
+/// How a prompt is executed (DESIGN "Execution").
+public enum ExecMode: String, Sendable, Codable, CaseIterable {
+    case script, agent, http
+}
+
+/// Why an attempt failed.
+public enum FailureClass: String, Sendable, Codable, CaseIterable {
+    case exit, signal, timeout, gate, interrupted, blocked, runner
+    case rateLimited = "rate_limited"
+    case permission, idle, budget
+
+    /// Whether the profile's retry rule applies. `blocked` never runs again by itself; `rateLimited` uses up no attempt.
+    public var isRetryable: Bool {
+        switch self {
+        case .exit, .signal, .timeout, .gate, .interrupted, .runner, .idle: true
+        case .blocked, .rateLimited, .permission, .budget: false
+        }
+    }
+}
+
+/// What became of the completion gate.
+public enum GateResult: String, Sendable, Codable { case pass, fail, skipped }
+
+/// One attempt, as a runner is asked to make it.
+public struct AttemptRequest: Sendable {
+    public var job: Int64
+    /// Counted from 1.
+    public var attempt: Int
+    public var prompt: PromptFile
+    /// Where the prompt stands while it runs; the children see it as `FLOWSPOOL_PROMPT`.
+    public var promptPath: String
+    /// The folder of the prompt's origin (`PROMPT_DIR`).
+    public var promptDirectory: String
+    /// An existing folder, mode 0700, empty at the start of the attempt.
+    public var runDirectory: String
+    /// Number of the block to begin with, counted from 1; above 1 only when an earlier attempt got that far.
+    public var firstBlock: Int
+    /// What earlier blocks wrote to `$FLOWSPOOL_ENV`.
+    public var carriedEnvironment: [String: String]
+    /// The environment that children inherit, before flowspool's own names are added.
+    public var environment: [String: String]
+    public var repoRoot: String
+    /// Limit for the whole attempt, in seconds.
+    public var timeoutSeconds: Double
+
+    public init(
+        job: Int64, attempt: Int, prompt: PromptFile, promptPath: String, promptDirectory: String, runDirectory: String,
+        firstBlock: Int = 1, carriedEnvironment: [String: String] = [:], environment: [String: String], repoRoot: String,
+        timeoutSeconds: Double = 3600
+    ) {
+        self.job = job
+        self.attempt = attempt
+        self.prompt = prompt
+        self.promptPath = promptPath
+        self.promptDirectory = promptDirectory
+        self.runDirectory = runDirectory
+        self.firstBlock = firstBlock
+        self.carriedEnvironment = carriedEnvironment
+        self.environment = environment
+        self.repoRoot = repoRoot
+        self.timeoutSeconds = timeoutSeconds
+    }
+}
+
+/// What one block did.
+public struct BlockResult: Sendable, Hashable, Codable {
+    /// Counted from 1.
+    public var block: Int
+    /// nil when the block was skipped or did not exit by itself.
+    public var exitCode: Int32?
+    public var durationMilliseconds: Int
+    /// Log file, relative to the run folder.
+    public var log: String?
+    /// The mark that changed how the block was judged: `noncritical`, `expect-exit N`, `skip`.
+    public var mark: String?
+    public var failureClass: FailureClass?
+
+    public init(
+        block: Int, exitCode: Int32?, durationMilliseconds: Int, log: String?, mark: String? = nil,
+        failureClass: FailureClass? = nil
+    ) {
+        self.block = block
+        self.exitCode = exitCode
+        self.durationMilliseconds = durationMilliseconds
+        self.log = log
+        self.mark = mark
+        self.failureClass = failureClass
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case block
+        case exitCode = "exit_code"
+        case durationMilliseconds = "duration_ms"
+        case log, mark
+        case failureClass = "failure_class"
+    }
+}
+
+/// How one attempt went.
+public struct AttemptResult: Sendable, Hashable, Codable {
+    public enum Outcome: String, Sendable, Codable { case success, failed, interrupted, cancelled }
+
+    public var outcome: Outcome
+    public var failureClass: FailureClass?
+    /// Of the block that decided; nil where none exited.
+    public var exitCode: Int32?
+    /// The block that failed, counted from 1.
+    public var failedBlock: Int?
+    /// The last block that succeeded, 0 where none did.
+    public var lastOKBlock: Int
+    public var gate: GateResult
+    public var blocks: [BlockResult]
+    /// `NAME=value` pairs that the blocks handed on, for a retry that resumes.
+    public var carriedEnvironment: [String: String]
+    public var durationMilliseconds: Int
+    /// One sentence for `reason`, naming block, exit code or gate check.
+    public var message: String
+    /// When a rate limit ends, where the tool said so.
+    public var retryAt: Date?
+
+    public init(
+        outcome: Outcome, failureClass: FailureClass? = nil, exitCode: Int32? = nil, failedBlock: Int? = nil,
+        lastOKBlock: Int = 0, gate: GateResult = .skipped, blocks: [BlockResult] = [],
+        carriedEnvironment: [String: String] = [:], durationMilliseconds: Int = 0, message: String = "",
+        retryAt: Date? = nil
+    ) {
+        self.outcome = outcome
+        self.failureClass = failureClass
+        self.exitCode = exitCode
+        self.failedBlock = failedBlock
+        self.lastOKBlock = lastOKBlock
+        self.gate = gate
+        self.blocks = blocks
+        self.carriedEnvironment = carriedEnvironment
+        self.durationMilliseconds = durationMilliseconds
+        self.message = message
+        self.retryAt = retryAt
+    }
+}
+
+/// What happens during an attempt, for whoever watches.
+public enum AttemptEvent: Sendable, Hashable {
+    case blockStarted(number: Int, of: Int)
+    case blockFinished(BlockResult)
+}
+
+/// Something that can carry out a prompt.
+public protocol Runner: Sendable {
+    /// Makes one attempt. Never throws: whatever goes wrong is an outcome with a class and a message.
+    ///
+    /// On return no process of the attempt is left, and `result.json` and the logs stand in the run folder. Cancelling the
+    /// surrounding task ends the attempt with outcome `cancelled`.
+    func run(
+        _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
+    ) async -> AttemptResult
+}

@@ -1,0 +1,24 @@
+// File names and other data from outside may hold newlines, ANSI escapes or bytes that are no UTF-8. Whatever reaches a
+// terminal, a log or a message goes through here first.
+
+/// `text` with every control character, and every character that could change how a terminal shows the rest, escaped:
+/// `\n`, `\t`, `\u{1B}` as in Swift source. Text without such characters comes back unchanged.
+public func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isUnsafeToPrint) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        if isUnsafeToPrint(scalar) {
+            result += scalar.escaped(asASCII: true)
+        } else {
+            result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+private func isUnsafeToPrint(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: true
+    default: false
+    }
+}

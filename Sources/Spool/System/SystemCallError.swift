@@ -1,0 +1,41 @@
+// One factory turns an errno into code, message and hint, so that no caller formats one. What is sure: the call's name, the
+// path it was given and errno as the kernel set it.
+
+import Foundation
+
+/// A system call that failed.
+public struct SystemCallError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The call, as its manual page is named (`renameat2`, `fsync`).
+    public let call: SystemCall
+    /// The path that the call was about, as a person would write it; escaped when printed.
+    public let path: String
+    /// errno after the call, `errno(3)`.
+    public let errno: Int32
+
+    public init(call: SystemCall, path: String, errno: Int32) {
+        self.call = call
+        self.path = path
+        self.errno = errno
+    }
+
+    public var description: String {
+        "\(printable(path)): \(call.rawValue): \(String(cString: strerror(errno)))"
+    }
+
+    /// The same trouble as a person needs it: with the next step.
+    public var forUser: FlowspoolError {
+        FlowspoolError(.unavailable, description, hint: hint)
+    }
+
+    private var hint: String? {
+        switch errno {
+        case ENOSPC, EDQUOT: "free space on that file system; nothing was lost, and work goes on when there is room"
+        case EACCES, EPERM: "check the owner and the mode of that path (`flowspool doctor` says what is expected)"
+        case EROFS: "the file system is mounted read-only: remount it read-write"
+        case EMFILE, ENFILE: "too many open files: raise `ulimit -n`"
+        case EIO: "the disk reports an error: see `dmesg`"
+        case ENOENT: "the path is gone: was it removed while flowspool ran?"
+        default: nil
+        }
+    }
+}
