@@ -16,7 +16,8 @@ public func printable(_ text: String) -> String {
     return result
 }
 
-private func isUnsafeToPrint(_ scalar: Unicode.Scalar) -> Bool {
+/// Whether a terminal could take this character for a command, or show what follows it otherwise than it is.
+func isUnsafeToPrint(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: true
     default: false
