@@ -24,6 +24,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CInotifyTools", providers: [.apt(["libinotifytools0-dev"])]),
         .systemLibrary(name: "CCommonMark", providers: [.apt(["libcmark-dev"])]),
+        .target(name: "CSystemCalls"),
         .target(
             name: "Watcher",
             dependencies: ["CInotifyTools"],
@@ -31,7 +32,7 @@ let package = Package(
         .target(
             name: "Spool",
             dependencies: [
-                "CCommonMark",
+                "CCommonMark", "CSystemCalls",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
