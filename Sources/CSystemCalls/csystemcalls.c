@@ -12,3 +12,14 @@ int flowspool_renameat2(int olddirfd, const char *oldpath, int newdirfd, const c
 int flowspool_setlease(int fd, int type) {
     return fcntl(fd, F_SETLEASE, type);
 }
+
+int flowspool_ofd_lock(int fd) {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+int flowspool_ofd_is_locked(int fd) {
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_OFD_GETLK, &whole) == -1) return -1;
+    return whole.l_type != F_UNLCK;
+}

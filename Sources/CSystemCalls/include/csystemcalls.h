@@ -9,3 +9,9 @@ extern const unsigned flowspool_rename_noreplace;
 
 /// fcntl(2), F_SETLEASE; `type` is F_RDLCK or F_UNLCK.
 int flowspool_setlease(int fd, int type);
+
+/// fcntl(2), F_OFD_SETLK: a write lock on the whole file, held by the open file description.
+int flowspool_ofd_lock(int fd);
+
+/// fcntl(2), F_OFD_GETLK: 1 where somebody holds such a lock, 0 where nobody does; takes nothing itself.
+int flowspool_ofd_is_locked(int fd);

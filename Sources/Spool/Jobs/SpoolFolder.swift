@@ -1,0 +1,164 @@
+// A spool on disk, held open: its folders by descriptor, and the lock that makes its holder the one runner. Making a spool is
+// safe to repeat and never touches what is there.
+
+import Foundation
+
+/// An open spool.
+public final class SpoolFolder: Sendable {
+    public let root: Directory
+    public let active: Directory
+    public let held: Directory
+    public let done: Directory
+    public let failed: Directory
+    public let runs: Directory
+    /// `.flowspool/`
+    public let control: Directory
+
+    public static let controlName = ".flowspool"
+    public static let placeNames = ["active", "held", "done", "failed", "runs"]
+
+    /// The spool's absolute path.
+    public var path: String { root.path }
+    public var ledgerPath: String { control.pathOf(Ledger.fileName) }
+
+    /// Opens the spool at `path`, making what is missing of it.
+    ///
+    /// - Throws: `FlowspoolError` where `path` is not a folder, lies inside another spool's folders, is writable by others
+    ///   (unless `allowsShared`), or cannot be written.
+    public static func make(at path: String, allowsShared: Bool = false, calls: SystemCalls = .live) throws -> SpoolFolder {
+        let absolute = absolutePath(path)
+        try refuseInsideSpool(absolute)
+        do {
+            try makeParents(absolute)
+            return try SpoolFolder(absolute, makes: true, allowsShared: allowsShared, calls: calls)
+        } catch let error as SystemCallError {
+            throw userError(error, spool: absolute)
+        }
+    }
+
+    /// Opens an existing spool and changes nothing.
+    ///
+    /// - Throws: `FlowspoolError.invalidInput` where `path` is no spool.
+    public static func open(at path: String, calls: SystemCalls = .live) throws -> SpoolFolder {
+        let absolute = absolutePath(path)
+        do {
+            return try SpoolFolder(absolute, makes: false, allowsShared: true, calls: calls)
+        } catch let error as SystemCallError {
+            if error.errno == ENOENT || error.errno == ENOTDIR {
+                throw FlowspoolError(
+                    .invalidInput, "\(printable(absolute)) is not a spool",
+                    hint: "`flowspool init \(shellQuoted(absolute))` makes one; `--spool DIR` names another")
+            }
+            throw userError(error, spool: absolute)
+        }
+    }
+
+    private init(_ path: String, makes: Bool, allowsShared: Bool, calls: SystemCalls) throws {
+        let root = try Directory(path: path, calls: calls)
+        self.root = root
+        if !allowsShared { try Self.refuseShared(try root.status(), path: path) }
+        func sub(_ name: String) throws -> Directory {
+            makes ? try root.makeFolder(name) : try root.folder(name)
+        }
+        control = try sub(Self.controlName)
+        active = try sub("active")
+        held = try sub("held")
+        done = try sub("done")
+        failed = try sub("failed")
+        runs = try sub("runs")
+    }
+
+    /// The folder that holds the files of this place.
+    func directory(_ place: Place) -> Directory? {
+        switch place {
+        case .drop: root
+        case .active: active
+        case .held: held
+        case .done: done
+        case .failed: failed
+        case .none: nil
+        }
+    }
+
+    /// Whether the path still leads to this folder, and not to one that was made anew or to nothing.
+    public func isStillThere() throws -> Bool {
+        guard let mine = try? root.status() else { return false }  // An unreadable folder is not there for us.
+        var info = stat()
+        guard stat(path, &info) == 0 else { return false }
+        let now = FileStatus(info)
+        return now.device == mine.device && now.inode == mine.inode
+    }
+
+    private static func refuseShared(_ status: FileStatus, path: String) throws {
+        guard status.mode & 0o022 != 0 else { return }
+        throw FlowspoolError(
+            .invalidInput, "\(printable(path)): others may write to this folder (mode \(String(status.mode, radix: 8)))",
+            hint: "whoever can drop a prompt runs commands as you: `chmod go-w \(shellQuoted(path))`, or pass --allow-shared")
+    }
+
+    /// A spool inside a spool's own folders would have its files moved under it.
+    private static func refuseInsideSpool(_ path: String) throws {
+        var parent = path
+        while parent != "/" {
+            let name = (parent as NSString).lastPathComponent
+            parent = (parent as NSString).deletingLastPathComponent
+            if placeNames.contains(name) || name == controlName, isSpool(parent) {
+                throw FlowspoolError(
+                    .invalidInput, "\(printable(path)) lies inside the spool \(printable(parent))",
+                    hint: "use the spool itself, or a folder outside it")
+            }
+        }
+    }
+
+    /// Whether `path` is a folder with a ledger's folder in it.
+    public static func isSpool(_ path: String) -> Bool {
+        var info = stat()
+        return lstat(path + "/" + controlName, &info) == 0 && (info.st_mode & S_IFMT) == S_IFDIR
+    }
+
+    private static func makeParents(_ path: String) throws(SystemCallError) {
+        var partial = ""
+        for component in path.split(separator: "/") {
+            partial += "/" + component
+            if mkdir(partial, 0o755) != 0, errno != EEXIST {
+                let code = errno
+                var info = stat()
+                if stat(partial, &info) == 0 { continue }
+                throw SystemCallError(call: .mkdirat, path: partial, errno: code)
+            }
+        }
+    }
+
+    private static func userError(_ error: SystemCallError, spool: String) -> FlowspoolError {
+        if error.errno == ENOTDIR || error.errno == ELOOP {
+            return FlowspoolError(
+                .invalidInput, "\(printable(error.path)) is not a folder", hint: "a spool needs a folder of its own there")
+        }
+        return error.forUser
+    }
+}
+
+/// `path` made absolute against the working folder; `.` and `..` are resolved as text.
+public func absolutePath(_ path: String) -> String {
+    let full = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    var parts: [Substring] = []
+    for part in full.split(separator: "/") {
+        if part == "." { continue }
+        if part == ".." {
+            parts = parts.dropLast()
+        } else {
+            parts.append(part)
+        }
+    }
+    return "/" + parts.joined(separator: "/")
+}
+
+/// `text` as one word of a POSIX shell, for hints that a person may paste.
+public func shellQuoted(_ text: String) -> String {
+    let plain = text.utf8.allSatisfy { byte in
+        (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A) || (byte >= 0x61 && byte <= 0x7A)
+            || "/._-+@%:,=".utf8.contains(byte)
+    }
+    if plain && !text.isEmpty { return text }
+    return "'" + text.replacing("'", with: "'\\''") + "'"
+}

@@ -1,0 +1,102 @@
+// Attempts and findings. An attempt is in the ledger, as `running`, before anything of it is started; whatever is still
+// `running` when a runner opens the ledger was cut off.
+
+import Foundation
+import GRDB
+
+extension LedgerTransaction {
+    /// Notes that an attempt is about to start; the job's `attempts` must already count it.
+    func startAttempt(_ job: Job, runDirectory: String, now: Int64) throws {
+        try execute(
+            "INSERT INTO attempts (job, attempt, outcome, run_dir, started) VALUES (?, ?, 'running', ?, ?)",
+            [job.id, job.attempts, runDirectory, now])
+    }
+
+    /// Notes how an attempt ended.
+    func finishAttempt(job: Int64, attempt: Int, _ result: AttemptResult) throws {
+        try execute(
+            """
+            UPDATE attempts SET outcome = ?, failure_class = ?, exit_code = ?, failed_block = ?, last_ok_block = ?, gate = ?,
+              message = ?, duration = ?, blocks = ? WHERE job = ? AND attempt = ?
+            """,
+            [
+                result.outcome.rawValue, result.failureClass?.rawValue, result.exitCode, result.failedBlock, result.lastOKBlock,
+                result.gate.rawValue, result.message, result.durationMilliseconds, Self.json(result.blocks), job, attempt,
+            ])
+    }
+
+    /// Attempts that no runner is making any more.
+    func runningAttempts() throws -> [AttemptRecord] {
+        try rows("SELECT \(Self.attemptColumns) FROM attempts WHERE outcome = 'running' ORDER BY job").map(Self.attempt)
+    }
+
+    public func attempts(of job: Int64) throws -> [AttemptRecord] {
+        try rows("SELECT \(Self.attemptColumns) FROM attempts WHERE job = ? ORDER BY attempt", [job]).map(Self.attempt)
+    }
+
+    public func transitions(of job: Int64) throws -> [Transition] {
+        try rows(#"SELECT at, "from", "to", why FROM transitions WHERE job = ? ORDER BY id"#, [job]).map {
+            Transition(at: $0[0], from: $0[1], to: $0[2], why: $0[3])
+        }
+    }
+
+    public func findings(of job: Int64) throws -> [Finding] {
+        try rows(#"SELECT code, severity, line, "column", message, advice, waiver FROM findings WHERE job = ? ORDER BY number"#, [job])
+            .compactMap { row in
+                guard let code = Finding.Code(rawValue: row[0]), let severity = Finding.Severity(rawValue: row[1]) else { return nil }
+                var finding = Finding(code, line: row[2], column: row[3], message: row[4], advice: row[5])
+                finding.severity = severity
+                finding.waiver = row[6]
+                return finding
+            }
+    }
+
+    /// Replaces what preflight said about a job.
+    func setFindings(_ findings: [Finding], of job: Int64) throws {
+        try execute("DELETE FROM findings WHERE job = ?", [job])
+        for (index, finding) in findings.enumerated() {
+            try execute(
+                "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    job, index + 1, finding.code.rawValue, finding.severity.rawValue, finding.line, finding.column, finding.message,
+                    finding.advice, finding.waiver,
+                ])
+        }
+    }
+
+    public func isApproved(sha: String) throws -> Bool {
+        try row("SELECT 1 FROM approvals WHERE prompt_sha = ?", [sha]) != nil
+    }
+
+    func approve(sha: String, job: Int64, now: Int64) throws {
+        try execute("INSERT INTO approvals VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [sha, now, job])
+    }
+
+    private static let attemptColumns = """
+        job, attempt, outcome, failure_class, exit_code, failed_block, last_ok_block, gate, run_dir, message, started, duration, blocks
+        """
+
+    private static func attempt(_ row: Row) -> AttemptRecord {
+        AttemptRecord(
+            job: row[0], attempt: row[1], outcome: AttemptOutcome(rawValue: row[2]) ?? .interrupted,
+            failureClass: (row[3] as String?).flatMap(FailureClass.init(rawValue:)), exitCode: row[4], failedBlock: row[5],
+            lastOKBlock: row[6], gate: GateResult(rawValue: row[7]) ?? .skipped, runDirectory: row[8], message: row[9],
+            started: row[10], duration: row[11], blocksJSON: row[12])
+    }
+
+    static func json(_ blocks: [BlockResult]) -> String {
+        JSON.array(blocks.map(\.json)).compact
+    }
+}
+
+extension BlockResult {
+    /// As `show` prints it.
+    var json: JSON {
+        .object([
+            ("block", .int(block)), ("exit_code", exitCode.map { .int(Int($0)) } ?? .null),
+            ("duration_ms", .int(durationMilliseconds)), ("log", log.map { .string($0) } ?? .null),
+            ("mark", mark.map { .string($0) } ?? .null),
+            ("failure_class", failureClass.map { .string($0.rawValue) } ?? .null),
+        ])
+    }
+}

@@ -1,0 +1,143 @@
+// How jobs come into the ledger and change in it. A change is written only where the job still stands as the caller saw it,
+// so that a command of a person and a runner can never both move the same job.
+
+import GRDB
+
+/// A file that intake found worth a job.
+public struct Admission: Sendable, Hashable {
+    public var name: String
+    public var priority: Int
+    public var lane: String?
+    public init(name: String, priority: Int = 0, lane: String? = nil) {
+        self.name = name
+        self.priority = priority
+        self.lane = lane
+    }
+}
+
+extension LedgerTransaction {
+    /// Makes a queued job of a waiting file, and returns its number; nil where that file is a waiting job already.
+    func admit(_ file: Admission, arrival: Int64, batch: Int64? = nil, why: String = "dropped", now: Int64) throws -> Int64? {
+        try execute(
+            """
+            INSERT INTO jobs (name, state, place, file, arrival, priority, lane, batch, created)
+            VALUES (?1, 'queued', 'drop', ?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING
+            """, [file.name, arrival, file.priority, file.lane, batch, now])
+        guard db.changesCount > 0 else { return nil }
+        let id = db.lastInsertedRowID
+        try record(id, from: "dropped", to: JobState.queued.rawValue, why: why, at: now)
+        return id
+    }
+
+    /// Makes a job that is over before it began: a file that intake refuses.
+    func admitRefused(name: String, file: String, reason: String, now: Int64) throws -> Job {
+        try execute(
+            """
+            INSERT INTO jobs (name, state, status, reason, place, file, from_place, from_file, created, finished)
+            VALUES (?1, 'failed', 'blocked', ?2, 'failed', ?3, 'drop', ?1, ?4, ?4)
+            """, [name, reason, file, now])
+        let id = db.lastInsertedRowID
+        try record(id, from: "dropped", to: JobState.failed.rawValue, why: reason, at: now)
+        return try require(id)
+    }
+
+    public func job(_ id: Int64) throws -> Job? {
+        try jobs("WHERE id = ?", [id]).first
+    }
+
+    /// The job with this number, which must exist.
+    func require(_ id: Int64) throws -> Job {
+        guard let job = try job(id) else {
+            throw FlowspoolError(.invalidInput, "there is no job \(id)", hint: "`flowspool list` shows the jobs")
+        }
+        return job
+    }
+
+    /// The newest job whose prompt was dropped as `name`, or whose prompt id it is.
+    public func job(named name: String) throws -> Job? {
+        try jobs("WHERE name = ? ORDER BY id DESC LIMIT 1", [name]).first
+    }
+
+    /// Writes `job` back whole, where it still stands in `expected`; adds the change to its history when `why` says one.
+    ///
+    /// - Returns: false, with nothing written, where somebody else has moved the job meanwhile.
+    @discardableResult
+    func save(_ job: Job, expecting expected: JobState, why: String?, now: Int64) throws -> Bool {
+        try execute(
+            """
+            UPDATE jobs SET state = ?, status = ?, reason = ?, place = ?, file = ?, from_place = ?, from_file = ?, arrival = ?,
+              priority = ?, lane = ?, batch = ?, prompt_id = ?, prompt_sha = ?, mode = ?, profile = ?, policy = ?,
+              policy_source = ?, revision = ?, attempts = ?, budget_used = ?, next_block = ?, carried = ?, not_before = ?,
+              delay = ?, keeps_place = ?, file_signature = ?, started = ?, finished = ?, duration = ?
+            WHERE id = ? AND state = ?
+            """,
+            [
+                job.state.rawValue, job.status?.rawValue, job.reason, job.place.rawValue, job.file, job.fromPlace?.rawValue,
+                job.fromFile, job.arrival, job.priority, job.lane, job.batch, job.promptID, job.promptSHA, job.mode, job.profile,
+                job.policyJSON, job.policySourceJSON, job.revision, job.attempts, job.budgetUsed, job.nextBlock, job.carriedJSON,
+                job.notBefore, job.delay, job.keepsPlace, job.fileSignature, job.started, job.finished, job.duration, job.id,
+                expected.rawValue,
+            ])
+        guard db.changesCount == 1 else { return false }
+        if let why { try record(job.id, from: expected.rawValue, to: job.state.rawValue, why: why, at: now) }
+        return true
+    }
+
+    /// Notes that the files of these jobs are where `place` says, durably.
+    func confirmMoves(_ ids: [Int64]) throws {
+        for id in ids { try execute("UPDATE jobs SET from_place = NULL, from_file = NULL WHERE id = ?", [id]) }
+    }
+
+    /// Jobs whose file may not be where it belongs, oldest first.
+    func unconfirmedMoves(limit: Int = 10_000) throws -> [Job] {
+        try jobs("WHERE from_place IS NOT NULL ORDER BY id LIMIT ?", [limit])
+    }
+
+    /// The jobs to claim next, in order (DESIGN "The spool on disk").
+    func nextWaiting(limit: Int, batch: Int64?, busyLanes: Set<String>) throws -> [Job] {
+        var clause = "WHERE state = 'queued' AND from_place IS NULL"
+        var arguments: StatementArguments = []
+        if let batch {
+            clause += " AND batch = ?"
+            arguments += [batch]
+        }
+        if !busyLanes.isEmpty {
+            clause += " AND (lane IS NULL OR lane NOT IN (\(busyLanes.map { _ in "?" }.joined(separator: ","))))"
+            arguments += StatementArguments(busyLanes.sorted())
+        }
+        return try jobs(clause + " ORDER BY priority DESC, arrival, name LIMIT ?", arguments + [limit])
+    }
+
+    /// Deferred jobs whose time has come.
+    func dueDeferred(now: Int64, limit: Int = 256) throws -> [Job] {
+        try jobs("WHERE state = 'deferred' AND not_before <= ? AND from_place IS NULL ORDER BY not_before LIMIT ?", [now, limit])
+    }
+
+    /// When the next deferred job is due.
+    func nextDue() throws -> Int64? {
+        try Int64.fetchOne(db.cachedStatement(sql: "SELECT min(not_before) FROM jobs WHERE state = 'deferred'"))
+    }
+
+    /// File names of the jobs that wait in the drop folder.
+    func waitingFiles() throws -> Set<String> {
+        var names = Set<String>()
+        let cursor = try String.fetchCursor(
+            db.cachedStatement(sql: "SELECT file FROM jobs WHERE state IN ('queued', 'deferred')"))
+        while let name = try cursor.next() { names.insert(name) }
+        return names
+    }
+
+    /// The newest finished job whose file bears this name, wherever it is.
+    func finishedJob(file: String) throws -> Job? {
+        try jobs("WHERE file = ? AND state IN ('done', 'failed', 'cancelled') ORDER BY id DESC LIMIT 1", [file]).first
+    }
+
+    /// Jobs by state; all seven keys.
+    public func counts() throws -> [JobState: Int] {
+        var result: [JobState: Int] = [:]
+        for row in try rows("SELECT state, n FROM counts") {
+            if let state = JobState(rawValue: row[0]) { result[state] = row[1] }
+        }
+        return result
+    }
+}

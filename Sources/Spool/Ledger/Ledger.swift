@@ -1,0 +1,137 @@
+// The ledger: one SQLite database in write-ahead mode with `synchronous=FULL`, so that a commit that returned is on stable
+// storage. One connection per process; every change is a transaction, and what belongs together is committed together.
+// Whoever shows an effect outside commits here first.
+
+import Foundation
+import GRDB
+
+/// The durable record of every job, attempt and transition of one spool.
+public final class Ledger: Sendable {
+    /// File name inside `.flowspool/`.
+    public static let fileName = "ledger.sqlite"
+
+    let queue: DatabaseQueue
+    public let path: String
+
+    /// Opens the ledger, making it and migrating it as needed.
+    ///
+    /// - Parameters:
+    ///   - path: the database file; its folder must exist.
+    ///   - busyTimeoutSeconds: how long to wait for another process's transaction.
+    /// - Throws: `FlowspoolError.unavailable` with SQLite's reason.
+    public init(path: String, busyTimeoutSeconds: Double = 10) throws {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(busyTimeoutSeconds)
+        configuration.label = "ledger"
+        configuration.prepareDatabase { db in
+            // A DatabaseQueue leaves `synchronous` alone (a DatabasePool sets NORMAL after this closure); both are set here
+            // and read back by a test. WAL is a property of the file, FULL one of each connection.
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            // The default of 1000 pages checkpoints in the middle of a batch; 4000 pages are 16 MB of log.
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 4000")
+        }
+        self.path = path
+        do {
+            queue = try DatabaseQueue(path: path, configuration: configuration)
+            if try queue.read({ try !Self.migrator.hasCompletedMigrations($0) }) { try Self.migrator.migrate(queue) }
+        } catch let error as DatabaseError {
+            throw Self.userError(error, path: path)
+        }
+    }
+
+    /// Runs `body` in one transaction and commits it durably, or changes nothing.
+    ///
+    /// - Throws: what `body` throws; a `FlowspoolError.unavailable` when SQLite cannot (disk full, I/O error, locked).
+    @discardableResult
+    public func write<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
+        do {
+            return try queue.writeWithoutTransaction { db in
+                var result: T?
+                // IMMEDIATE: take the write lock at once, so that a read inside never has to be upgraded (SQLITE_BUSY).
+                try db.inTransaction(.immediate) {
+                    result = try body(LedgerTransaction(db: db))
+                    return .commit
+                }
+                guard let result else { throw FlowspoolError(.bug, "\(path): a transaction ended without a result") }
+                return result
+            }
+        } catch let error as DatabaseError {
+            throw Self.userError(error, path: path)
+        }
+    }
+
+    /// Runs `body` on a consistent view of the ledger.
+    public func read<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
+        do {
+            return try queue.read { try body(LedgerTransaction(db: $0)) }
+        } catch let error as DatabaseError {
+            throw Self.userError(error, path: path)
+        }
+    }
+
+    /// What `PRAGMA integrity_check` says; `["ok"]` when all is well. Reads the whole file.
+    public func integrityCheck() throws -> [String] {
+        try queue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check") }
+    }
+
+    static func userError(_ error: DatabaseError, path: String) -> FlowspoolError {
+        let hint: String
+        switch error.resultCode {
+        case .SQLITE_FULL: hint = "free space on that file system; nothing was lost, and work goes on when there is room"
+        case .SQLITE_BUSY, .SQLITE_LOCKED: hint = "another flowspool command holds the ledger; try again"
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
+            hint = "check that you own the spool and may write to its .flowspool/ folder (`flowspool doctor`)"
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: hint = "the ledger is damaged: keep a copy of it, then run `flowspool doctor`"
+        case .SQLITE_IOERR: hint = "the disk reports an error: see `dmesg`"
+        default: hint = "run `flowspool doctor`"
+        }
+        return FlowspoolError(.unavailable, "\(printable(path)): ledger: \(error.message ?? error.resultCode.description)", hint: hint)
+    }
+}
+
+/// What can be read and changed within one transaction of the ledger.
+public struct LedgerTransaction {
+    let db: Database
+
+    /// Executes a statement that is prepared once per connection.
+    func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
+        try db.cachedStatement(sql: sql).execute(arguments: arguments)
+    }
+
+    func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
+        try Row.fetchOne(db.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    func rows(_ sql: String, _ arguments: StatementArguments = []) throws -> [Row] {
+        try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments)
+    }
+
+    func jobs(_ clause: String, _ arguments: StatementArguments = []) throws -> [Job] {
+        try rows("SELECT \(Job.columns) FROM jobs \(clause)", arguments).map(Job.init(row:))
+    }
+
+    func fact(_ key: Fact) throws -> Int64 {
+        try Int64.fetchOne(db.cachedStatement(sql: "SELECT value FROM facts WHERE key = ?"), arguments: [key.rawValue]) ?? 0
+    }
+
+    func setFact(_ key: Fact, _ value: Int64) throws {
+        try execute("INSERT INTO facts VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [key.rawValue, value])
+    }
+
+    /// Single numbers that the ledger keeps.
+    enum Fact: String {
+        case failStreak = "fail_streak"
+        case failTotal = "fail_total"
+        /// Number of the last scan that admitted files.
+        case arrival
+        /// Files that wait in the drop folder beyond those admitted.
+        case backlog
+        case overflows, rescans
+    }
+
+    /// Adds a line to a job's history.
+    func record(_ job: Int64, from: String, to: String, why: String, at: Int64) throws {
+        try execute(#"INSERT INTO transitions (job, at, "from", "to", why) VALUES (?, ?, ?, ?, ?)"#, [job, at, from, to, why])
+    }
+}

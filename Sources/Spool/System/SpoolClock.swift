@@ -1,0 +1,61 @@
+// Time, passed in. Wall-clock time is for people and for what must survive a restart; durations and waits in a process use
+// the monotonic clock, so that a clock that is set never stretches or shrinks them.
+
+import Foundation
+
+/// The two clocks that the spool reads.
+public protocol SpoolClock: Sendable {
+    /// Milliseconds since 1970 UTC (clock_gettime(2), CLOCK_REALTIME).
+    func wallMilliseconds() -> Int64
+    /// Milliseconds on a clock that never steps (CLOCK_MONOTONIC).
+    func monotonicMilliseconds() -> Int64
+    /// Waits on the monotonic clock; ends early by throwing `CancellationError`.
+    func sleep(milliseconds: Int64) async throws
+}
+
+/// The machine's clocks.
+public struct SystemClock: SpoolClock {
+    public init() {}
+
+    public func wallMilliseconds() -> Int64 { Self.read(CLOCK_REALTIME) }
+    public func monotonicMilliseconds() -> Int64 { Self.read(CLOCK_MONOTONIC) }
+
+    public func sleep(milliseconds: Int64) async throws {
+        try await Task.sleep(for: .milliseconds(max(0, milliseconds)), clock: .suspending)
+    }
+
+    private static func read(_ clock: clockid_t) -> Int64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec / 1_000_000)
+    }
+}
+
+/// `2026-01-02T03:04:05.006Z` (RFC 3339) for milliseconds since 1970 UTC, proleptic Gregorian calendar.
+public func utcText(_ milliseconds: Int64, fraction: Bool = true) -> String {
+    let day = Int64(86_400_000)
+    var days = milliseconds / day
+    var rest = milliseconds % day
+    if rest < 0 {
+        rest += day
+        days -= 1
+    }
+    let (year, month, dayOfMonth) = civil(fromDays: days)
+    func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    let date = "\(String(repeating: "0", count: max(0, 4 - String(year).count)))\(year)-\(two(month))-\(two(dayOfMonth))"
+    let time = "\(two(rest / 3_600_000)):\(two(rest / 60_000 % 60)):\(two(rest / 1000 % 60))"
+    let millis = String(rest % 1000)
+    return "\(date)T\(time)\(fraction ? "." + String(repeating: "0", count: 3 - millis.count) + millis : "")Z"
+}
+
+/// Days since 1970-01-01 to year, month, day (H. Hinnant, “chrono-compatible low-level date algorithms”).
+private func civil(fromDays days: Int64) -> (Int64, Int64, Int64) {
+    let z = days + 719_468
+    let era = (z >= 0 ? z : z - 146_096) / 146_097
+    let dayOfEra = z - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shifted = (5 * dayOfYear + 2) / 153
+    let month = shifted < 10 ? shifted + 3 : shifted - 9
+    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+}
