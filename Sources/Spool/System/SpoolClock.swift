@@ -21,13 +21,13 @@ public struct SystemClock: SpoolClock {
     public func monotonicMilliseconds() -> Int64 { Self.read(CLOCK_MONOTONIC) }
 
     public func sleep(milliseconds: Int64) async throws {
-        try await Task.sleep(for: .milliseconds(max(0, milliseconds)), clock: .suspending)
+        try await Task.sleep(for: .milliseconds(Int(max(0, milliseconds))))
     }
 
     private static func read(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec / 1_000_000)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 }
 
