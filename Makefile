@@ -1,0 +1,97 @@
+# The two commands that matter: `make run` and `make test`. Both set the machine up first (scripts/setup); neither needs
+# anything but Swift, git and make to begin with. `make` alone lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test lint check bench risk torture stage install uninstall clean
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man/man1
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+
+# debug builds faster; release runs faster.
+CONFIG ?= release
+# The Swift runtime goes into the binary: it starts in a quarter of the time, and runs where no toolchain is installed.
+RELEASE_FLAGS := --static-swift-stdlib
+BUILD_FLAGS = --configuration $(CONFIG) $(if $(filter release,$(CONFIG)),$(RELEASE_FLAGS))
+BINARY = .build/$(CONFIG)/flowspool
+# What `make run` adds to `flowspool watch --spool spool`, such as RUN_FLAGS='--profile poc --jobs 2'.
+RUN_FLAGS ?=
+# What `make test` adds to `swift test`, such as TEST_FLAGS='--filter Watcher'.
+TEST_FLAGS ?=
+# What `make bench` adds to Benchmarks/bench.py, such as BENCH_FLAGS='--quick --only drain'.
+BENCH_FLAGS ?=
+
+# The names that the binary answers to, beside its own (docs/getting-started.md).
+NAMES := prompt-preflight prompt-exec prompt-pipeline prompt-flow-profile
+STAGE := .build/stage
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
+
+setup: ## install the Debian packages that building needs
+	@scripts/setup build
+
+build: setup ## build the binary (CONFIG=release or debug)
+	swift build $(BUILD_FLAGS) --product flowspool
+
+run: build ## set up, build, and watch spool/ in the foreground
+	@$(BINARY) init spool >/dev/null
+	@printf 'Drop prompts into %s\n' "$(CURDIR)/spool" >&2
+	@printf 'Look from another terminal: %s/%s status   Stop: Ctrl-C\n' "$(CURDIR)" "$(BINARY)" >&2
+	@exec $(BINARY) watch --spool spool $(RUN_FLAGS)
+
+test: ## set up, then run every test
+	@scripts/setup test
+	swift test $(TEST_FLAGS)
+
+lint: ## check the format of the Swift code, and the shell scripts
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	shellcheck scripts/setup .ci/run
+
+bench: build ## measure beside the peers and the machine's limit
+	@scripts/setup build bench
+	python3 Benchmarks/bench.py $(BENCH_FLAGS)
+
+risk: ## measure preflight on the labelled shell corpus
+	@scripts/setup test
+	swift test --filter Risk
+
+torture: ## crash, fault and load proofs; slow
+	@scripts/setup test
+	FLOWSPOOL_TORTURE=1 swift test --filter Torture
+
+# Everything that `install` copies, made without root.
+stage: CONFIG := release
+stage: build
+	rm -rf $(STAGE) && mkdir -p $(STAGE)
+	cp $(BINARY) $(STAGE)/flowspool
+	for shell in bash zsh fish; do $(STAGE)/flowspool --generate-completion-script $$shell > $(STAGE)/flowspool.$$shell; done
+	swift build $(BUILD_FLAGS) --product generate-manual
+	mkdir $(STAGE)/man && .build/$(CONFIG)/generate-manual --multi-page -o $(STAGE)/man $(STAGE)/flowspool
+	for name in $(NAMES); do printf '.so man1/flowspool.%s.1\n' "$$(sed 's/^prompt-flow-//; s/^prompt-//' <<< $$name)" > $(STAGE)/man/$$name.1; done
+
+install: ## install the binary, its names, completions and manuals (PREFIX, DESTDIR)
+	@if command -v swift >/dev/null; then $(MAKE) --no-print-directory stage; fi
+	@test -x $(STAGE)/flowspool || { echo "make install: run 'make stage' first, as a user who has swift in PATH" >&2; exit 1; }
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)" "$(DESTDIR)$(BASHDIR)" "$(DESTDIR)$(ZSHDIR)" "$(DESTDIR)$(FISHDIR)"
+	install -m 755 $(STAGE)/flowspool "$(DESTDIR)$(BINDIR)/flowspool"
+	for name in $(NAMES); do ln -sf flowspool "$(DESTDIR)$(BINDIR)/$$name"; done
+	install -m 644 $(STAGE)/man/*.1 "$(DESTDIR)$(MANDIR)/"
+	install -m 644 $(STAGE)/flowspool.bash "$(DESTDIR)$(BASHDIR)/flowspool"
+	install -m 644 $(STAGE)/flowspool.zsh "$(DESTDIR)$(ZSHDIR)/_flowspool"
+	install -m 644 $(STAGE)/flowspool.fish "$(DESTDIR)$(FISHDIR)/flowspool.fish"
+
+uninstall: ## take away what install put in place
+	rm -f "$(DESTDIR)$(BINDIR)/flowspool" $(foreach name,$(NAMES),"$(DESTDIR)$(BINDIR)/$(name)" "$(DESTDIR)$(MANDIR)/$(name).1")
+	rm -f "$(DESTDIR)$(MANDIR)"/flowspool.1 "$(DESTDIR)$(MANDIR)"/flowspool.*.1
+	rm -f "$(DESTDIR)$(BASHDIR)/flowspool" "$(DESTDIR)$(ZSHDIR)/_flowspool" "$(DESTDIR)$(FISHDIR)/flowspool.fish"
+
+clean: ## remove what was built; spool/ is left alone
+	swift package clean
+	rm -rf $(STAGE) Benchmarks/build
