@@ -1,0 +1,96 @@
+// `.prompt-pipeline.log.jsonl`: what happened, for people and for `jq`. What always holds: each line is one JSON object with
+// the keys `ts`, `event`, `prompt`, `detail` in this order, written by one write(2). flowspool never shortens or rotates the
+// log; a file that was moved away (logrotate) is made anew at the next event. The ledger, not the log, is the truth.
+
+import Foundation
+import Synchronization
+
+/// The event log of one spool. Safe to use from several threads, and beside other processes that append to the same file.
+public final class EventLog: Sendable {
+    /// What can happen (DESIGN "Pipeline").
+    public enum Event: String, Sendable, CaseIterable {
+        /// A batch or a watcher begins; detail: root, profile, counts.
+        case startup
+        /// A prompt has been claimed.
+        case promptStart = "prompt_start"
+        /// An attempt begins; detail: attempt, time limit, runner.
+        case promptRun = "prompt_run"
+        case promptSuccess = "prompt_success"
+        /// Attempts are used up; detail: why.
+        case promptFailed = "prompt_failed"
+        /// Preflight said no; detail: the findings.
+        case promptBlocked = "prompt_blocked"
+        /// Waits for a person.
+        case promptHeld = "prompt_held"
+        /// The spool halts; detail: reason, counts, threshold.
+        case pipelineHold = "pipeline_hold"
+        /// The batch is over; detail: counts.
+        case pipelineDone = "pipeline_done"
+
+        /// Events that end something are worth an fdatasync(2); the others are not, since the ledger has them.
+        var isDurable: Bool { self == .pipelineHold || self == .pipelineDone }
+    }
+
+    /// A line longer than this cannot be one of ours.
+    static let lineBytesMax = 64 << 10
+    /// Bytes of `detail` that are kept.
+    static let detailBytesMax = 8 << 10
+
+    private let file: Mutex<AppendFile>
+
+    /// Opens or makes the log, and repairs a last line that a crash cut off: whole objects are ended, pieces are removed, so
+    /// that a reader like `jq` never stops at them.
+    init(in directory: Directory) throws {
+        var open = try AppendFile(ContractFile.log.name, in: directory)
+        try Self.repair(&open)
+        file = Mutex(open)
+    }
+
+    /// Appends one event.
+    ///
+    /// - Parameters:
+    ///   - prompt: the prompt's file name; empty for events that are about no prompt.
+    ///   - detail: one line of `key=value` words or a sentence; cut after 8 KiB.
+    ///   - time: written with a precision of one second, UTC.
+    public func append(_ event: Event, prompt: String = "", detail: String = "", at time: Date) throws {
+        let line: JSON = [
+            "ts": .string(UTCText.extended(time)), "event": .string(event.rawValue), "prompt": .string(prompt),
+            "detail": .string(Self.bounded(detail)),
+        ]
+        var bytes: [UInt8] = []
+        line.write(to: &bytes, indent: nil)
+        bytes.append(UInt8(ascii: "\n"))
+        let complete = bytes
+        try file.withLock { file in
+            if try file.isChanged() {
+                try file.reopen()
+                try Self.repair(&file)
+            }
+            try file.append(complete, durably: event.isDurable)
+        }
+    }
+
+    private static func bounded(_ text: String) -> String {
+        guard text.utf8.count > detailBytesMax else { return text }
+        return String(decoding: text.utf8.prefix(detailBytesMax), as: UTF8.self) + "…"
+    }
+
+    private static func repair(_ file: inout AppendFile) throws {
+        let tail = try file.tail(lineBytesMax)
+        guard let last = tail.last, last != UInt8(ascii: "\n") else { return }
+        let newline = tail.lastIndex(of: UInt8(ascii: "\n"))
+        guard newline != nil || tail.count == file.size else {
+            throw FlowspoolError(
+                .invalidInput,
+                "\(printable(file.path)) ends in a line of more than \(lineBytesMax) bytes, so it is not a log of flowspool",
+                hint: "move it out of the way; flowspool makes the file anew")
+        }
+        let piece = tail[(newline.map { $0 + 1 } ?? 0)...]
+        // Power loss on some file systems leaves NUL bytes; they are no JSON either.
+        if let value = try? JSON.parse(piece), value.objectValue != nil {
+            try file.append([UInt8(ascii: "\n")], durably: false)
+        } else {
+            try file.cut(piece.count)
+        }
+    }
+}

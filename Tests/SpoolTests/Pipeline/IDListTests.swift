@@ -1,0 +1,166 @@
+import Foundation
+import Testing
+
+@testable import Spool
+
+private let a = "a.md--0123456789ab"
+private let b = "b.md--ba9876543210"
+
+@Suite struct IDListTests {
+    @Test func add_appendsOneLineAndIsReadBack() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        #expect(try list.add(a))
+        #expect(try list.add(b))
+        #expect(try !list.add(a))
+        #expect(try folder.text(.state) == "\(a)\n\(b)\n")
+        let again = try IDList(.state, in: folder.directory)
+        #expect(again.count == 2 && again.contains(a) && again.contains(b))
+    }
+
+    @Test func add_keepsTheFileItself_soThatItsCostDoesNotGrow() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        let before = try folder.directory.status(ContractFile.state.name)
+        try list.add(a)
+        #expect(try folder.directory.status(ContractFile.state.name)?.inode == before?.inode)
+    }
+
+    @Test(arguments: hostileNames) func add_anyName_isOneLineAndComesBack(name: String) throws {
+        let folder = try ContractFolder()
+        let id = "\(name)--0123456789ab"
+        try IDList(.failed, in: folder.directory).add(id)
+        let text = try folder.text(.failed)
+        #expect(text.utf8.filter { $0 == 0x0A }.count == 1 && text.hasSuffix("\n"))
+        #expect(try IDList(.failed, in: folder.directory).contains(id))
+    }
+
+    @Test func add_namesThatDifferOnlyInUnicodeForm_areTwo() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        try list.add("\u{E9}.md--0123456789ab")
+        #expect(!list.contains("e\u{301}.md--0123456789ab"))
+    }
+
+    @Test func remove_takesOutOneIDAndKeepsAppending() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.failed, in: folder.directory)
+        try list.add(a)
+        try list.add(b)
+        #expect(try list.remove(a))
+        #expect(try !list.remove(a))
+        try list.add(a)
+        #expect(try folder.text(.failed) == "\(b)\n\(a)\n")
+        #expect(try folder.names == [".prompt-pipeline.failed"])
+    }
+
+    @Test func refresh_afterTheFileWasDeleted_forgetsEveryID() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        try list.add(a)
+        #expect(try !list.refresh())
+        try FileManager.default.removeItem(atPath: folder.pathOf(.state))
+        #expect(try list.refresh())
+        #expect(!list.contains(a))
+        try list.add(b)
+        #expect(try folder.text(.state) == "\(b)\n")
+    }
+
+    @Test func add_afterAnotherProcessAppended_seesItsLines() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        try IDList(.state, in: folder.directory).add(a)
+        #expect(try !list.add(a))
+        #expect(try folder.text(.state) == "\(a)\n")
+    }
+
+    @Test func open_completeIDWithoutNewline_endsTheLine() throws {
+        let folder = try ContractFolder()
+        try folder.write("\(a)\n\(b)", to: .state)
+        let list = try IDList(.state, in: folder.directory)
+        #expect(list.contains(a) && list.contains(b))
+        #expect(try folder.text(.state) == "\(a)\n\(b)\n")
+    }
+
+    @Test func open_tornID_isRemovedSoThatLaterLinesStayWhole() throws {
+        let folder = try ContractFolder()
+        try folder.write("\(a)\nb.md--ba98", to: .state)
+        let list = try IDList(.state, in: folder.directory)
+        try list.add(b)
+        #expect(try folder.text(.state) == "\(a)\n\(b)\n")
+    }
+
+    @Test(arguments: ["", "\n\n", "\r\n"]) func open_emptyOrBlank_hasNoIDs(text: String) throws {
+        let folder = try ContractFolder()
+        try folder.write(text, to: .state)
+        #expect(try IDList(.state, in: folder.directory).count == 0)
+    }
+
+    @Test func open_carriageReturns_areTolerated() throws {
+        let folder = try ContractFolder()
+        try folder.write("\(a)\r\n\(b)\r\n", to: .state)
+        #expect(try IDList(.state, in: folder.directory).count == 2)
+    }
+
+    @Test(arguments: [
+        "hello\n", "prompt-01.md\n", "a.md--0123456789AB\n", "--0123456789ab\n", "a.md--0123456789abc\n", "{\"json\": 1}\n",
+        "bad\\escape--0123456789ab\n", "\u{0}\u{0}\u{0}\n",
+    ]) func open_foreignLine_isRefusedByNumberAndNothingChanges(line: String) throws {
+        let folder = try ContractFolder()
+        let text = "\(a)\n\(line)\(b)"
+        try folder.write(text, to: .state)
+        let error = #expect(throws: FlowspoolError.self) { try IDList(.state, in: folder.directory) }
+        #expect(error?.code == .invalidInput)
+        #expect(error?.message.contains("line 2") == true)
+        #expect(try folder.text(.state) == text)
+    }
+
+    @Test func open_noUTF8_isRefused() throws {
+        let folder = try ContractFolder()
+        try Data([0xFF, 0xFE, 0x0A]).write(to: URL(fileURLWithPath: folder.pathOf(.state)))
+        #expect(throws: FlowspoolError.self) { try IDList(.state, in: folder.directory) }
+    }
+
+    @Test(arguments: [SystemCall.write, .fdatasync]) func add_whenTheDiskRefuses_throwsAndLeavesWholeLines(call: SystemCall)
+        throws
+    {
+        let faults = Faults()
+        let folder = try ContractFolder(calls: faults.calls)
+        let list = try IDList(.state, in: folder.directory)
+        try list.add(a)
+        faults.fail(call, ENOSPC)
+        #expect(throws: SystemCallError(call: call, path: folder.pathOf(.state), errno: ENOSPC)) { try list.add(b) }
+        faults.stop()
+        #expect(try folder.text(.state).hasSuffix("\n"))
+        try list.add(b)
+        #expect(try IDList(.state, in: folder.directory).count == 2)
+    }
+
+    @Test func remove_whenTheFsyncFails_keepsTheOldFile() throws {
+        let faults = Faults()
+        let folder = try ContractFolder(calls: faults.calls)
+        let list = try IDList(.failed, in: folder.directory)
+        try list.add(a)
+        faults.fail(.fsync, EIO)
+        #expect(throws: SystemCallError.self) { try list.remove(a) }
+        faults.stop()
+        #expect(try folder.text(.failed) == "\(a)\n")
+        #expect(list.contains(a))
+    }
+}
+
+@Suite struct LineTextTests {
+    @Test(arguments: hostileNames) func encode_isOneLineAndDecodesToTheSameBytes(name: String) {
+        let line = LineText.encode(name)
+        #expect(LineText.isOneLine(line))
+        #expect(LineText.decode(line).map { Array($0.utf8) } == Array(name.utf8))
+    }
+
+    @Test func encode_ordinaryName_isItself() {
+        #expect(LineText.encode("prompt 01 – “ä”.md") == "prompt 01 – “ä”.md")
+    }
+
+    @Test(arguments: ["\\", "\\q", "\\x1", "\\xzz"]) func decode_whatEncodeNeverWrites_isNothing(line: String) {
+        #expect(LineText.decode(line) == nil)
+    }
+}
