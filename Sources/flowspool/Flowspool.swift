@@ -1,5 +1,9 @@
-import Spool
-import Watcher
 import ArgumentParser
 import ServiceLifecycle
-@main struct Flowspool: AsyncParsableCommand { func run() async throws {} }
+import Spool
+import Watcher
+
+@main struct Flowspool: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flowspool", subcommands: [ProfileCommand.self])
+}
