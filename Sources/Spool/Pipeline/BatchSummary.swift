@@ -35,9 +35,10 @@ public struct BatchSummary: Sendable, Equatable {
     }
 
     public var runID: String
-    public var started: Date
-    /// nil while the batch runs.
-    public var finished: Date?
+    /// Milliseconds since 1970 UTC.
+    public var startedMilliseconds: Int64
+    /// Milliseconds since 1970 UTC; nil while the batch runs.
+    public var finishedMilliseconds: Int64?
     public var status: Status
     public var reason: String
     /// Absolute.
@@ -71,12 +72,13 @@ public struct BatchSummary: Sendable, Equatable {
     public var skippedMini = false
 
     public init(
-        runID: String, started: Date, status: Status = .running, reason: String = Reason.running.rawValue, root: String,
+        runID: String, startedMilliseconds: Int64, status: Status = .running, reason: String = Reason.running.rawValue,
+        root: String,
         repoRoot: String, runnerMode: ExecMode, execModeRequested: ExecMode?, profile: String?, countRequested: Int,
         failFastThreshold: Int, totalFailuresMax: Int
     ) {
         self.runID = runID
-        self.started = started
+        self.startedMilliseconds = startedMilliseconds
         self.status = status
         self.reason = reason
         self.root = root
@@ -92,12 +94,17 @@ public struct BatchSummary: Sendable, Equatable {
     /// Where the pipeline itself stands: a batch that came to its end is `done` even if prompts failed.
     public var pipelineStatus: Status { status == .failed ? .done : status }
 
+    /// `20260213T235208Z` (ISO 8601 basic), as the older pipeline wrote `run_utc` and as run ids begin.
+    public static func basicText(_ milliseconds: Int64) -> String {
+        String(utcText(milliseconds, fraction: false).filter { $0 != "-" && $0 != ":" })
+    }
+
     /// The document, in the order in which it is written.
     public var json: JSON {
         var files = ContractFile.allCases.map { ($0.summaryKey, JSON.string($0.path(in: root))) }
         files.append(("go", .string(goFile ?? "")))
         return .object([
-            ("run_utc", .string(UTCText.basic(started))),
+            ("run_utc", .string(Self.basicText(startedMilliseconds))),
             ("status", .string(status.rawValue)),
             ("pipeline_status", .string(pipelineStatus.rawValue)),
             ("reason", .string(reason)),
@@ -117,7 +124,7 @@ public struct BatchSummary: Sendable, Equatable {
             ("thresholds", ["fail_fast": .int(failFastThreshold), "max_total_failures": .int(totalFailuresMax)]),
             ("state_files", .object(files)),
             ("run_id", .string(runID)),
-            ("finished_utc", JSON(finished.map(UTCText.extended))),
+            ("finished_utc", JSON(finishedMilliseconds.map { utcText($0, fraction: false) })),
             ("last_prompt", JSON(lastPrompt)),
             ("exit_code", JSON(exitCode.map(Int.init))),
             ("mini_skipped", .bool(skippedMini)),

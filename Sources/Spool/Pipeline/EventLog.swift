@@ -51,10 +51,10 @@ public final class EventLog: Sendable {
     /// - Parameters:
     ///   - prompt: the prompt's file name; empty for events that are about no prompt.
     ///   - detail: one line of `key=value` words or a sentence; cut after 8 KiB.
-    ///   - time: written with a precision of one second, UTC.
-    public func append(_ event: Event, prompt: String = "", detail: String = "", at time: Date) throws {
+    ///   - milliseconds: when, since 1970 UTC; written in whole seconds.
+    public func append(_ event: Event, prompt: String = "", detail: String = "", at milliseconds: Int64) throws {
         let line: JSON = [
-            "ts": .string(UTCText.extended(time)), "event": .string(event.rawValue), "prompt": .string(prompt),
+            "ts": .string(utcText(milliseconds, fraction: false)), "event": .string(event.rawValue), "prompt": .string(prompt),
             "detail": .string(Self.bounded(detail)),
         ]
         var bytes: [UInt8] = []

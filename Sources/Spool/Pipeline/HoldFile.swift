@@ -32,7 +32,7 @@ public struct HoldFile: Sendable, Equatable {
     /// A hold for a threshold.
     public init(
         _ crossing: Thresholds.Crossing, _ thresholds: Thresholds, runID: String, lastPrompt: String, profile: String?,
-        at time: Date
+        at milliseconds: Int64
     ) {
         kind = crossing == .failFast ? .failFast : .totalFailures
         let limit = thresholds.limit(of: crossing)
@@ -46,14 +46,14 @@ public struct HoldFile: Sendable, Equatable {
         self.runID = runID
         self.lastPrompt = lastPrompt
         self.profile = profile
-        since = UTCText.extended(time)
+        since = utcText(milliseconds, fraction: false)
     }
 
     /// A hold that a person asked for.
-    public init(byHand reason: String, at time: Date) {
+    public init(byHand reason: String, at milliseconds: Int64) {
         kind = .byHand
         self.reason = reason.isEmpty ? Self.reasonByHand : reason
-        since = UTCText.extended(time)
+        since = utcText(milliseconds, fraction: false)
     }
 
     private static let reasonByHand = "set by hand"

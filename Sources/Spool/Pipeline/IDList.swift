@@ -72,7 +72,7 @@ public final class IDList: Sendable {
             let line = LineText.encode(id)
             let kept = try state.file.readAll(bytesMax: Self.bytesMax)
                 .split(separator: UInt8(ascii: "\n"))
-                .filter { !$0.elementsEqual(line.utf8) }
+                .filter { !($0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0).elementsEqual(line.utf8) }
             var text = ""
             for line in kept { text += String(decoding: line, as: UTF8.self) + "\n" }
             try directory.replaceContract(state.file.name, with: text)

@@ -3,11 +3,12 @@ import Testing
 
 @testable import Spool
 
-private let time = Date(timeIntervalSince1970: 1_771_026_728)
+private let time = Int64(1_771_026_728_000)
 
 private func summary(root: String) -> BatchSummary {
     BatchSummary(
-        runID: "20260213T235208Z-1", started: time, root: root, repoRoot: "/repo", runnerMode: .script, execModeRequested: nil,
+        runID: "20260213T235208Z-1", startedMilliseconds: time, root: root, repoRoot: "/repo", runnerMode: .script,
+        execModeRequested: nil,
         profile: "production", countRequested: 0, failFastThreshold: 2, totalFailuresMax: 4)
 }
 
@@ -90,7 +91,7 @@ private func summary(root: String) -> BatchSummary {
         value.failTotal = 2
         value.lastPrompt = "b.md"
         value.exitCode = 10
-        value.finished = time
+        value.finishedMilliseconds = time
         #expect(value.json.pretty == goldenSummary)
     }
 

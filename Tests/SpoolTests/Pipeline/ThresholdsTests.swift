@@ -53,7 +53,7 @@ import Testing
     private func hold(lastPrompt: String = "b.md") -> HoldFile {
         HoldFile(
             .failFast, Thresholds(failFast: 2, totalMax: 4, failStreak: 2, failTotal: 3), runID: "run-1", lastPrompt: lastPrompt,
-            profile: "production", at: Date(timeIntervalSince1970: 0))
+            profile: "production", at: 0)
     }
 
     @Test func text_isTheGoldenText() {
