@@ -5,8 +5,8 @@ import Foundation
 import Yams
 
 /// A value of a configuration file and where it stands.
-struct ConfigurationNode: Sendable {
-    enum Kind: Sendable {
+struct ConfigurationNode: Sendable, Hashable {
+    enum Kind: Sendable, Hashable {
         case null
         case bool(Bool)
         case int(Int)
@@ -15,7 +15,7 @@ struct ConfigurationNode: Sendable {
         case list([ConfigurationNode])
         case map([Entry])
     }
-    struct Entry: Sendable {
+    struct Entry: Sendable, Hashable {
         var key: String
         var keyPosition: TextPosition
         var value: ConfigurationNode

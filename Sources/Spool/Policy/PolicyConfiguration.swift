@@ -88,7 +88,8 @@ public struct PolicyConfiguration: Sendable, Equatable {
         }
         guard faults.isEmpty, var configuration else {
             throw faults.error(
-                file: path, hint: "correct the file, then check it: flowspool profile validate --config \(shellQuoted(printable(path)))")
+                file: path,
+                hint: "correct the file, then check it: flowspool profile validate --config \(shellQuoted(printable(path)))")
         }
         configuration.path = path
         configuration.sha256 = hexSHA256(contents)

@@ -32,9 +32,7 @@ private func profile(_ member: String) -> String {
 
 @Suite struct PolicyConfigurationTests {
     @Test func shippedFile_saysWhatIsBuiltIn() throws {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("scripts/codex-sprint/prompt_flow.config.json").path
+        let file = repositoryFile("scripts/codex-sprint/prompt_flow.config.json")
         var shipped = try PolicyConfiguration(path: file)
         #expect(shipped.path == file)
         #expect(shipped.sha256?.count == 64)
@@ -153,6 +151,15 @@ private func profile(_ member: String) -> String {
                 "line 1, column 14: $.profiles: a mapping is not allowed; allowed: at least one profile",
                 "line 1, column 36: $.active_profile: 1 is not allowed; allowed: the name of a profile",
             ])
+    }
+
+    @Test func documentedExample_isValid() throws {
+        let document = try String(contentsOfFile: repositoryFile("docs/policy.md"), encoding: .utf8)
+        let example = try #require(document.components(separatedBy: "```json\n").last?.components(separatedBy: "```").first)
+        let configuration = try PolicyConfiguration(contents: Data(example.utf8), path: "/c.json")
+        #expect(configuration.profile("nightly")?.values == [.warnMode: "halt", .retryMax: "1"])
+        #expect(configuration.profile("poc")?.values == PolicyConfiguration.builtin.profile("poc")?.values)
+        #expect(configuration.profile("production")?.values == PolicyConfiguration.builtin.profile("production")?.values)
     }
 
     @Test func locate_prefersFlagThenCanonicalThenRuntime() throws {

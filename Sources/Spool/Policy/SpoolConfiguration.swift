@@ -1,0 +1,129 @@
+// A spool's own settings, `.flowspool/spool.yaml` (documented key by key in docs/spool-yaml.md). A value of this type is valid;
+// a faulty file never becomes one. Without a file every key has its default.
+
+import Foundation
+
+/// What the owner of a spool has set for it.
+public struct SpoolConfiguration: Sendable, Equatable {
+    /// How the folder is watched.
+    public enum Poll: Sendable, Hashable {
+        /// By inotify where the file system has it, else by polling.
+        case automatic
+        /// By inotify only.
+        case never
+        /// By looking every so many seconds.
+        case every(seconds: Double)
+    }
+
+    /// How long finished jobs are kept; nil: for ever.
+    public struct Retention: Sendable, Hashable {
+        public var olderThanSeconds: Double?
+        /// As many finished jobs are kept whatever their age.
+        public var keep: Int?
+        public init() {}
+    }
+
+    /// Something that a command is run at.
+    public enum NotifyEvent: String, Sendable, CaseIterable {
+        case jobFailed = "job_failed"
+        case jobHeld = "job_held"
+        case spoolHold = "spool_hold"
+        case batchDone = "batch_done"
+    }
+
+    /// A command that is told of events: one JSON document on its standard input.
+    public struct Notification: Sendable, Hashable {
+        /// Program and arguments; never a shell line.
+        public var command: [String]
+        public var events: Set<NotifyEvent>
+        public var timeoutSeconds: Double
+    }
+
+    /// What an agent may do.
+    public enum Permissions: String, Sendable, CaseIterable { case read, edit, full }
+
+    /// What may be used up; nil: no limit.
+    public struct Budget: Sendable, Hashable {
+        public var timeSeconds: Double?
+        /// Without output and without processor time. Only for a job.
+        public var idleSeconds: Double?
+        public var turns: Int?
+        public var tokens: Int?
+        public var costUSD: Double?
+        public init() {}
+    }
+
+    public struct Budgets: Sendable, Hashable {
+        public var job = Budget()
+        public var batch = Budget()
+        public var day = Budget()
+        public init() {}
+    }
+
+    /// The file, or nil where there is none.
+    public var path: String?
+    /// nil: `script`, unless a flag, the environment or the prompt says otherwise.
+    public var execMode: ExecMode?
+    /// Modes that prompts may ask for.
+    public var modes: Set<ExecMode> = Set(ExecMode.allCases)
+    /// Jobs that run at the same time, 1 to 256.
+    public var jobs = 1
+    /// For one attempt of a job.
+    public var timeoutSeconds: Double = 3600
+    /// Larger prompts are refused.
+    public var sizeLimitBytes = 1 << 20
+    public var poll = Poll.automatic
+    public var retention = Retention()
+    public var notifications: [Notification] = []
+    /// What the blocks of one attempt may print before the middle is cut out.
+    public var logLimitBytes = 64 << 20
+    /// Wait before a failed attempt is tried again.
+    public var retryDelaySeconds: Double = 0
+    public var environment = EnvironmentFilter()
+    /// By name, not judged here.
+    var runners: [String: ConfigurationNode] = [:]
+    /// Hosts that keys may be sent to.
+    public var hostsAllowed: [String] = []
+    /// Whether prompts may have `permissions: full`.
+    public var allowsFull = false
+    public var permissions: Permissions?
+    public var budgets = Budgets()
+
+    /// All defaults.
+    public init() {}
+
+    public static let fileName = "spool.yaml"
+
+    /// The settings of the spool at `spool`; all defaults where it has no file.
+    ///
+    /// - Throws: `invalidInput`, listing every fault with its line; also where somebody else may write the file, because it
+    ///   names commands that run.
+    public static func load(spool: String) throws(FlowspoolError) -> SpoolConfiguration {
+        let path = spool + "/.flowspool/" + fileName
+        var info = stat()
+        if lstat(path, &info) != 0, errno == ENOENT || errno == ENOTDIR { return SpoolConfiguration() }
+        let contents = try ConfigurationFile.read(path)
+        guard stat(path, &info) == 0, info.st_mode & 0o002 == 0, [geteuid(), 0].contains(info.st_uid) else {
+            throw FlowspoolError(
+                .invalidInput, "\(printable(path)): others may write to this file, and it names commands that run",
+                hint: "make it yours alone: chown and chmod 600 it")
+        }
+        return try SpoolConfiguration(contents: contents, path: path)
+    }
+
+    /// Reads a file's bytes; `path` is for messages.
+    init(contents: Data, path: String) throws(FlowspoolError) {
+        var faults = ConfigurationFaults()
+        var configuration = SpoolConfiguration()
+        do throws(JSONSyntaxError) {
+            configuration = SpoolConfigurationReader.read(try ConfigurationNode(yaml: contents), &faults)
+        } catch {
+            faults.add("$", at: error.position, error.message)
+        }
+        guard faults.isEmpty else {
+            throw faults.error(file: path, hint: "docs/spool-yaml.md has every key; without the file the defaults apply")
+        }
+        configuration.path = path
+        self = configuration
+    }
+}
