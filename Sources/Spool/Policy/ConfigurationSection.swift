@@ -61,7 +61,7 @@ struct ConfigurationSection {
     ) -> Double? {
         guard let node = node(key) else { return nil }
         if let value = node.seconds, range.contains(value) { return value }
-        faults.add(path(key), node, allowed: "seconds, or a number with s, m, h or d; \(shown)")
+        faults.add(path(key), node, allowed: "seconds, or a number with s, m, h, d or w; \(shown)")
         return nil
     }
 

@@ -83,7 +83,7 @@ public struct PolicyResolver: Sendable {
     }
 
     /// Whether `allow:` in a prompt turns warnings into info.
-    public var honoursWaivers: Bool { profile.name != "production" || configuration.allowsWaivers }
+    public var allowsWaivers: Bool { profile.name != "production" || configuration.allowsWaivers }
 
     // MARK: Layers
 

@@ -3,7 +3,7 @@
 
 /// Reads quantities with units.
 public enum Quantity {
-    /// Seconds that `text` means: a number of seconds, or a number with `ms`, `s`, `m`, `h` or `d`; nil where it is neither.
+    /// Seconds that `text` means: a number of seconds, or a number with `ms`, `s`, `m`, `h`, `d` or `w`; nil where it is neither.
     public static func seconds(_ text: String) -> Double? {
         guard let (number, unit) = split(text) else { return nil }
         let factor: Double? =
@@ -13,6 +13,7 @@ public enum Quantity {
             case "m": 60
             case "h": 3600
             case "d": 86400
+            case "w": 604_800
             default: nil
             }
         return factor.map { number * $0 }

@@ -153,10 +153,10 @@ private func resolver(
     }
 
     @Test func waivers_countUnlessProductionForbidsThem() throws {
-        #expect(try resolver(profile: "poc").honoursWaivers)
-        #expect(try !resolver(profile: "production").honoursWaivers)
+        #expect(try resolver(profile: "poc").allowsWaivers)
+        #expect(try !resolver(profile: "production").allowsWaivers)
         var lenient = configuration
         lenient.allowsWaivers = true
-        #expect(try PolicyResolver(configuration: lenient, environment: [:]).honoursWaivers)
+        #expect(try PolicyResolver(configuration: lenient, environment: [:]).allowsWaivers)
     }
 }
