@@ -24,6 +24,8 @@ extension FlowspoolError.Code {
 ///
 /// Every command's `run()` is one call of this. `ExitCode` and the argument parser's own errors pass through.
 func reportingErrors(_ body: () async throws -> Void) async throws {
+    // A reader that has gone is then an error of write(2), which `StandardOutput` turns into success.
+    signal(SIGPIPE, SIG_IGN)
     do {
         try await body()
     } catch let error as FlowspoolError {
@@ -71,7 +73,7 @@ enum StandardOutput {
     static func write(_ json: JSON) throws { try write(json.pretty) }
 }
 
-/// write(2) until all is written; returns 0, or errno. Expects SIGPIPE to be ignored.
+/// write(2) until all is written; returns 0, or errno.
 private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
     let bytes = Array(text.utf8)
     var offset = 0
