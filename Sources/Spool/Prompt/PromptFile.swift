@@ -83,13 +83,18 @@ public struct PromptFile: Sendable {
     public var settings: PromptSettings
     /// Text after the front matter; empty when the file is not UTF-8.
     public var body: String
-    /// Line of the file on which `body` begins, counted from 1.
+    /// Line on which `body` begins, counted from 1 and without the stamp, as all lines here are: they stay the same when a file
+    /// is stamped. `bodyLineShift` leads to the lines of a file that has a stamp.
     public var bodyFirstLine: Int
     public var blocks: [Block]
     /// What reading found wrong (`not_utf8`, `empty`, `front_matter_invalid`, `fence_unclosed` …); never thrown.
     public var findings: [Finding]
     /// Whether a stamp can be written into this file.
     public var canCarryStamp: Bool
+    /// Lines that the stamp in `bytes` adds above the body: add them to a line of the body to find it in the file as it stands.
+    public var bodyLineShift = 0
+    /// Where a stamp goes in `authorBytes`; nil where `read` did not make this value or found no place.
+    var stampLayout: StampLayout?
 
     public init(
         name: String, bytes: Data, authorBytes: Data, sha: String, id: String, hasFrontMatter: Bool,

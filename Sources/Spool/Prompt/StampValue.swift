@@ -1,0 +1,125 @@
+// What a stamp is made of, and its two YAML spellings: lines (block style) and one line (flow style). Text is quoted wherever a YAML
+// 1.1 or a YAML 1.2 reader could take it for something else, so `yes`, times and hashes stay text for both. ASCII controls
+// and everything that YAML calls a line break or not printable is escaped: one value is always one line.
+
+/// A value of the stamp.
+enum StampValue: Equatable {
+    case text(String)
+    case number(Int)
+    case null
+    case map([Pair])
+    case list([StampValue])
+
+    struct Pair: Equatable {
+        var key: String
+        var value: StampValue
+        init(_ key: String, _ value: StampValue) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    static func optional(_ text: String?) -> StampValue { text.map { .text($0) } ?? .null }
+    static func optional(_ number: Int?) -> StampValue { number.map { .number($0) } ?? .null }
+
+    /// Longest text that is written; the rest is cut. In characters.
+    static let charactersMax = 1000
+
+    /// Appends `key: value` as lines that are indented by `indent` spaces and end in `lineEnd`. `comment` ends the first of them.
+    func appendLines(key: String, indent: Int, comment: String = "", lineEnd: String, to result: inout String) {
+        result += String(repeating: " ", count: indent)
+        Self.appendKey(key, quoted: false, to: &result)
+        result += ":"
+        switch self {
+        case .map(let pairs) where !pairs.isEmpty:
+            result += comment + lineEnd
+            for pair in pairs {
+                pair.value.appendLines(key: pair.key, indent: indent + 2, lineEnd: lineEnd, to: &result)
+            }
+        case .list(let items) where !items.isEmpty:
+            result += comment + lineEnd
+            for item in items {
+                result += String(repeating: " ", count: indent + 2) + "- "
+                item.appendFlow(quoted: false, to: &result)
+                result += lineEnd
+            }
+        default:
+            result += " "
+            appendFlow(quoted: false, to: &result)
+            result += comment + lineEnd
+        }
+    }
+
+    /// Appends the value on one line. `quoted`: every text in quotes, which makes the result JSON too.
+    func appendFlow(quoted: Bool, to result: inout String) {
+        switch self {
+        case .text(let text):
+            if !quoted, Self.isPlain(text) { result += text } else { Self.appendQuoted(text, to: &result) }
+        case .number(let number): result += String(number)
+        case .null: result += "null"
+        case .map(let pairs):
+            result += "{"
+            for (index, pair) in pairs.enumerated() {
+                if index > 0 { result += ", " }
+                Self.appendKey(pair.key, quoted: quoted, to: &result)
+                result += ": "
+                pair.value.appendFlow(quoted: quoted, to: &result)
+            }
+            result += "}"
+        case .list(let items):
+            result += "["
+            for (index, item) in items.enumerated() {
+                if index > 0 { result += ", " }
+                item.appendFlow(quoted: quoted, to: &result)
+            }
+            result += "]"
+        }
+    }
+
+    private static func appendKey(_ key: String, quoted: Bool, to result: inout String) {
+        if !quoted, isPlain(key) { result += key } else { appendQuoted(key, to: &result) }
+    }
+
+    /// Whether every YAML reader takes `text` without quotes for that text: a letter, then letters, digits and `_-./`.
+    private static func isPlain(_ text: String) -> Bool {
+        guard text.utf8.count <= 40, let first = text.utf8.first, isLetter(first) else { return false }
+        guard text.utf8.allSatisfy({ isLetter($0) || (45...57).contains($0) || $0 == 95 }) else { return false }
+        switch text.lowercased() {
+        case "y", "n", "yes", "no", "on", "off", "true", "false", "null": return false
+        default: return true
+        }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (65...90).contains(byte) || (97...122).contains(byte) }
+
+    private static func appendQuoted(_ text: String, to result: inout String) {
+        result += "\""
+        defer { result += "\"" }
+        if text.utf8.count <= charactersMax, text.utf8.allSatisfy({ (32...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+            result += text
+            return
+        }
+        for (count, character) in text.enumerated() {
+            if count == charactersMax {
+                result += "…"
+                break
+            }
+            for scalar in character.unicodeScalars { appendEscaped(scalar, to: &result) }
+        }
+    }
+
+    private static func appendEscaped(_ scalar: Unicode.Scalar, to result: inout String) {
+        switch scalar.value {
+        case 0x22: result += "\\\""
+        case 0x5C: result += "\\\\"
+        case 0x0A: result += "\\n"
+        case 0x0D: result += "\\r"
+        case 0x09: result += "\\t"
+        // JSON's escape rather than YAML's \x, so that flow style stays JSON.
+        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x200B...0x200F, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF, 0xFFFE, 0xFFFF:
+            let hex = String(scalar.value, radix: 16, uppercase: true)
+            result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+}
