@@ -181,6 +181,45 @@ private func faults(_ text: String) -> [String] {
         #expect(faults(String(repeating: "- ", count: 60_000)).count == 1)
     }
 
+    @Test func bytesThatAreNoText_areAFault() {
+        let error = #expect(throws: FlowspoolError.self) { try SpoolConfiguration(contents: Data([0x6A, 0xFF]), path: "/y") }
+        #expect(error?.message == "/y: line 1, column 1: $: the text is not UTF-8")
+    }
+
+    /// Whatever is done to a file, it is read or refused with faults; the seed is fixed, so that a failure comes back.
+    @Test func damagedFiles_areReadOrRefused() throws {
+        let document = try String(contentsOfFile: repositoryFile("docs/spool-yaml.md"), encoding: .utf8)
+        let example = try #require(document.components(separatedBy: "```yaml\n").last?.components(separatedBy: "```").first)
+        let pieces = [
+            ":", "-", "[", "]", "{", "}", "&a ", "*a", "!!x ", "|\n", "\n", "\t", "---\n", "...\n", "%", "\"", "'", "#", "? ",
+            "<<: *a",
+        ]
+        var state: UInt64 = 20_261_124
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        var refused = 0
+        for _ in 0..<1500 {
+            var bytes = Array(example.utf8)
+            for _ in 0...random(4) {
+                let at = random(bytes.count)
+                switch random(3) {
+                case 0: bytes.insert(contentsOf: Array(pieces[random(pieces.count)].utf8), at: at)
+                case 1: bytes.removeSubrange(at..<min(bytes.count, at + 1 + random(20)))
+                default: bytes[at] = UInt8(random(256))
+                }
+            }
+            do {
+                _ = try SpoolConfiguration(contents: Data(bytes), path: "/y")
+            } catch {
+                refused += 1
+                #expect(error.code == .invalidInput && error.message.contains("line "))
+            }
+        }
+        #expect(refused > 700)
+    }
+
     @Test func load_readsTheSpoolsOwnFileAndRefusesOneThatOthersMayWrite() throws {
         let folder = try TestFolder()
         defer { folder.remove() }
