@@ -30,12 +30,12 @@ extension LedgerTransaction {
     }
 
     /// Makes a job that is over before it began: a file that intake refuses.
-    func admitRefused(name: String, file: String, reason: String, now: Int64) throws -> Job {
+    func admitRefused(name: String, file: String, reason: String, from place: Place = .drop, now: Int64) throws -> Job {
         try execute(
             """
             INSERT INTO jobs (name, state, status, reason, place, file, from_place, from_file, created, finished)
-            VALUES (?1, 'failed', 'blocked', ?2, 'failed', ?3, 'drop', ?1, ?4, ?4)
-            """, [name, reason, file, now])
+            VALUES (?1, 'failed', 'blocked', ?2, 'failed', ?3, ?5, ?1, ?4, ?4)
+            """, [name, reason, file, now, place.rawValue])
         let id = db.lastInsertedRowID
         try record(id, from: "dropped", to: JobState.failed.rawValue, why: reason, at: now)
         return try require(id)
@@ -108,22 +108,12 @@ extension LedgerTransaction {
         return try jobs(clause + " ORDER BY priority DESC, arrival, name LIMIT ?", arguments + [limit])
     }
 
-    /// Deferred jobs whose time has come.
-    func dueDeferred(now: Int64, limit: Int = 256) throws -> [Job] {
-        try jobs("WHERE state = 'deferred' AND not_before <= ? AND from_place IS NULL ORDER BY not_before LIMIT ?", [now, limit])
-    }
-
-    /// When the next deferred job is due.
-    func nextDue() throws -> Int64? {
-        try Int64.fetchOne(db.cachedStatement(sql: "SELECT min(not_before) FROM jobs WHERE state = 'deferred'"))
-    }
-
     /// File names of the jobs that wait in the drop folder.
-    func waitingFiles() throws -> Set<String> {
-        var names = Set<String>()
+    func waitingFiles() throws -> Set<ExactText> {
+        var names = Set<ExactText>()
         let cursor = try String.fetchCursor(
             db.cachedStatement(sql: "SELECT file FROM jobs WHERE state IN ('queued', 'deferred')"))
-        while let name = try cursor.next() { names.insert(name) }
+        while let name = try cursor.next() { names.insert(ExactText(name)) }
         return names
     }
 

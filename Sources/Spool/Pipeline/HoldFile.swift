@@ -56,6 +56,18 @@ public struct HoldFile: Sendable, Equatable {
         since = utcText(milliseconds, fraction: false)
     }
 
+    /// The hold that the ledger has.
+    init(_ hold: HoldRecord) {
+        kind = Kind(rawValue: hold.kind.rawValue) ?? .byHand
+        reason = hold.reason
+        runID = hold.runID
+        failStreak = hold.failStreak
+        failTotal = hold.failTotal
+        threshold = hold.threshold
+        lastPrompt = hold.lastPrompt
+        since = utcText(hold.since, fraction: false)
+    }
+
     private static let reasonByHand = "set by hand"
 
     // MARK: - On disk

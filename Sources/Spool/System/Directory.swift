@@ -63,6 +63,24 @@ public final class Directory: Sendable {
         return FileStatus(info)
     }
 
+    /// As above for a name that may be no text; `name` is the raw component.
+    func status(rawName name: [UInt8]) throws(SystemCallError) -> FileStatus? {
+        var info = stat()
+        do {
+            try calls.run(.fstatat, pathOf(String(decoding: name, as: UTF8.self))) {
+                (name + [0]).withUnsafeBufferPointer { buffer in
+                    buffer.withMemoryRebound(to: CChar.self) {
+                        $0.baseAddress.map { fstatat(descriptor, $0, &info, AT_SYMLINK_NOFOLLOW) } ?? -1
+                    }
+                }
+            }
+        } catch {
+            if error.errno == ENOENT { return nil }
+            throw error
+        }
+        return FileStatus(info)
+    }
+
     /// The folder's own status.
     public func status() throws(SystemCallError) -> FileStatus {
         var info = stat()

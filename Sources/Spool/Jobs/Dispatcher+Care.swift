@@ -1,0 +1,195 @@
+// What keeps a run honest: the hold, requests of people, jobs given back, moves confirmed, trouble written down later, and the
+// beginning and end of a batch.
+
+import Foundation
+
+extension Dispatcher {
+    // MARK: Hold
+
+    /// Brings the run's idea of the hold in step with file and ledger; without `force` only when the file says otherwise.
+    func syncHold(force: Bool) throws {
+        guard force || HoldGate.isFileThere(spool) != (hold != nil) else { return }
+        let before = hold
+        hold = try HoldGate(spool: spool, ledger: ledger).reconcile(now: clock.wallMilliseconds())
+        if let hold, before == nil {
+            if ending.why == .done { ending.why = .onHold }
+            observe(.onHold(hold))
+        } else if hold == nil, before != nil {
+            ending.why = .done
+            ending.failures = FailureCounts()
+            wantsWaiting = true
+            observe(.holdLifted)
+        }
+    }
+
+    /// The run has crossed a threshold: the ledger has it; now everybody else learns it.
+    func tookHold(_ record: HoldRecord) {
+        hold = record
+        ending.why = record.kind == .failFast ? .failFast : .totalFailures
+        note { try HoldGate(spool: spool, ledger: ledger).write(record) }
+    }
+
+    // MARK: Requests
+
+    /// Does what people have asked of jobs that this run has in hand.
+    func readRequests() throws {
+        guard try ledger.read({ try $0.hasRequests() }) else { return }
+        for request in try ledger.write({ try $0.takeRequests() }) where request.kind == "cancel" {
+            if running[request.job] != nil {
+                running[request.job]?.cancelsJob = true
+                running[request.job]?.task.cancel()
+            } else if let index = ready.firstIndex(where: { $0.job.id == request.job }) {
+                finish(ready.remove(at: index), AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
+            } else if preparing.contains(request.job) {
+                cancelWhenPrepared.insert(request.job)
+            }
+        }
+    }
+
+    // MARK: Giving back
+
+    /// Jobs that are claimed but may not start go back to wait where they were.
+    func giveBackReady() {
+        let back = ready
+        ready.removeAll()
+        for prepared in back { giveBack(prepared.job, why: hold != nil ? "given back: the spool is on hold" : "given back: the run is ending") }
+    }
+
+    func giveBack(_ job: Job, why: String) {
+        do {
+            try giveBackOrThrow(job.id, why: why)
+        } catch {
+            unwritten.append(.giveBack(job.id, why: why))
+            trouble(error)
+        }
+    }
+
+    private func giveBackOrThrow(_ id: Int64, why: String) throws {
+        let now = clock.wallMilliseconds()
+        guard var job = try ledger.read({ try $0.job(id) }), job.state == .active else { return }
+        if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
+        job.wait(.queued, reason: "")
+        job.file = try filing.freeName(job.name, job: job.id, in: .drop)
+        guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
+        _ = try filing.finishMove(job)
+        unconfirmed.append(id)
+        wantsWaiting = true
+    }
+
+    /// Tries again to write down what could not be written.
+    func retryUnwritten() {
+        guard !unwritten.isEmpty, clock.monotonicMilliseconds() >= pausedUntil || stopping != .no else { return }
+        let work = unwritten
+        unwritten.removeAll()
+        for item in work {
+            switch item {
+            case .giveBack(let id, let why):
+                if let job = note({ try ledger.read { try $0.job(id) } }) {
+                    if let job { giveBack(job, why: why) }
+                } else {
+                    unwritten.append(item)
+                }
+            case .ended(let prepared, let result): finish(prepared, result)
+            case .moved(let id):
+                if let job = note({ try ledger.read { try $0.job(id) } }) ?? nil, note({ try filing.finishMove(job) }) != nil {
+                    unconfirmed.append(id)
+                } else {
+                    unwritten.append(item)
+                }
+            }
+        }
+    }
+
+    // MARK: Moves
+
+    func filed(_ id: Int64, _ outcome: FilingWork.Outcome) {
+        switch outcome {
+        case .moved(let isRenamed):
+            unconfirmed.append(id)
+            // A file of the same name came meanwhile, and had no job while ours bore its name.
+            if isRenamed { wantsScan = true }
+        case .trouble(let error):
+            unwritten.append(.moved(id))
+            trouble(error)
+        }
+    }
+
+    /// Strikes out the notes of moves that are done: many at once, after one fsync of each folder, or all when idle.
+    func confirmMoves(all: Bool) {
+        guard !unconfirmed.isEmpty, all || unconfirmed.count >= 64 else { return }
+        let ids = unconfirmed
+        unconfirmed.removeAll()
+        let confirmed: Void? = note {
+            for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+            try ledger.write { tx in
+                for id in ids {
+                    guard let job = try tx.job(id) else { continue }
+                    if job.place == .drop, job.state.isTerminal, let status = try spool.root.status(job.file) {
+                        try tx.keepSignature(status.signature, of: id)
+                    }
+                }
+                try tx.confirmMoves(ids)
+            }
+        }
+        if confirmed == nil { unconfirmed = ids }
+    }
+
+    // MARK: Batch
+
+    /// Begins a batch: failure counts of its own, and all that waits belongs to it.
+    func startBatch() throws {
+        let now = clock.wallMilliseconds()
+        try ledger.write { tx in
+            try tx.setFailureCounts(FailureCounts())
+            let id = try tx.startBatch(runID: settings.runID, kind: settings.command, profile: thresholds.profile ?? "none", now: now)
+            batch = id
+            batchArrival = try tx.fact(.arrival) + 1
+            try tx.setFact(.arrival, batchArrival)
+        }
+        planned = (settings.batchNames ?? [])[...]
+    }
+
+    /// Admits the next names of the batch while the ledger has room.
+    func refillBatch() {
+        wantsScan = false
+        namedFiles.removeAll()
+        guard let batch, !planned.isEmpty else { return }
+        let queued = note { try ledger.read { try $0.counts()[.queued] ?? 0 } } ?? settings.windowMax
+        guard queued < settings.windowMax / 2 else { return }
+        let next = planned.prefix(settings.windowMax - queued)
+        let report = note { try intake.admit(planned: Array(next), batch: batch, arrival: batchArrival) }
+        guard let report else { return }
+        planned = planned.dropFirst(next.count)
+        take(report)
+    }
+
+    /// Writes down how the run went.
+    func finishRun() {
+        if let batch {
+            note {
+                try ledger.write {
+                    try $0.finishBatch(
+                        batch, status: ending.why.rawValue, reason: hold?.reason ?? "", ran: ending.ran, counts: ending.failures,
+                        now: clock.wallMilliseconds())
+                }
+            }
+        }
+        observe(.ended(ending))
+    }
+}
+
+extension LedgerTransaction {
+    func hasRequests() throws -> Bool { try row("SELECT 1 FROM requests LIMIT 1") != nil }
+
+    func deferred() throws -> [Job] { try jobs("WHERE state = 'deferred' ORDER BY not_before LIMIT 100000") }
+
+    func isAnyQueued(batch: Int64?) throws -> Bool {
+        guard let batch else { return try row("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1") != nil }
+        return try row("SELECT 1 FROM jobs WHERE state = 'queued' AND batch = ? LIMIT 1", [batch]) != nil
+    }
+
+    /// Notes how a file that was put back in its place looks, so that intake can tell it from a changed one.
+    func keepSignature(_ signature: String, of job: Int64) throws {
+        try execute("UPDATE jobs SET file_signature = ? WHERE id = ?", [signature, job])
+    }
+}

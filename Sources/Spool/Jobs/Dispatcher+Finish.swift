@@ -1,0 +1,227 @@
+// From an ended attempt to a filed prompt: decide (done, failed, again), count, commit, and only then stamp and move. The
+// commit of one job's end and of the next one's start is one transaction, so the time between two jobs holds one fsync.
+
+import Foundation
+
+extension Dispatcher {
+    /// What could not be committed for lack of disk or the like; kept in order and tried again, with nothing new started.
+    enum Unwritten {
+        /// A job that was taken in hand goes back to wait.
+        case giveBack(Int64, why: String)
+        /// An attempt ended.
+        case ended(Prepared, AttemptResult?)
+        /// A file could not be stamped or moved; the ledger has the move.
+        case moved(Int64)
+    }
+
+    func attemptEnded(_ id: Int64, _ result: AttemptResult) {
+        guard let entry = running.removeValue(forKey: id) else { return }
+        wantsWaiting = true
+        var result = result
+        if result.outcome == .cancelled, !entry.cancelsJob {
+            result.outcome = .interrupted
+            result.failureClass = .interrupted
+            result.message = "the runner was stopped"
+        }
+        finish(entry.prepared, result)
+    }
+
+    /// Writes down the end of an attempt, or of a job that preflight blocked (`result` nil).
+    func finish(_ prepared: Prepared, _ result: AttemptResult?) {
+        do {
+            try finishOrThrow(prepared, result)
+        } catch {
+            unwritten.append(.ended(prepared, result))
+            trouble(error)
+        }
+    }
+
+    private func finishOrThrow(_ prepared: Prepared, _ result: AttemptResult?) throws {
+        let now = clock.wallMilliseconds()
+        var prepared = prepared
+        let attempt = prepared.job.attempts
+        let decision = decide(prepared, result)
+        apply(decision, to: &prepared.job, result, now: now)
+        let job = prepared.job
+        if case .tryAgain = decision, let result {
+            try start(prepared) { try $0.finishAttempt(job: job.id, attempt: attempt, result) }
+            observe(.attemptFailed(job, result, triesAgain: true))
+            announceStart(of: job.id)
+            return
+        }
+        prepared.job.file = try filing.freeName(job.name, job: job.id, in: job.place)
+        let final = prepared.job
+        let end = EndOfJob(
+            job: final, attempt: attempt, result: result, findings: result == nil ? prepared.report.findings : nil,
+            policy: thresholds.policy, runID: settings.runID, now: now)
+        // With the next job's start, where there is one and nothing can be crossed; else alone. Should that fail, `start` has
+        // noted that the next one goes back, and the caller notes this end.
+        let committed: EndOfJob.Committed
+        let next = mayStartAfter(final) ? takeReady() : nil
+        if let next {
+            committed = try start(next) { try end.write($0) }
+        } else {
+            committed = try ledger.write { try end.write($0) }
+        }
+        ended(final, result, prepared, crossed: committed.hold, counts: committed.counts)
+        if let next { announceStart(of: next.job.id) }
+    }
+
+    /// Whether the outcome leaves the door open for the next job, as far as can be known before the commit.
+    private func mayStartAfter(_ job: Job) -> Bool {
+        mayStart && job.state == .done && !HoldGate.isFileThere(spool)
+    }
+
+    private func takeReady() -> Prepared? {
+        guard running.count < settings.jobs else { return nil }
+        let lanes = busyLanes
+        guard let index = ready.firstIndex(where: { $0.job.lane.map { !lanes.contains($0) } ?? true }) else { return nil }
+        return ready.remove(at: index)
+    }
+
+    private func ended(_ job: Job, _ result: AttemptResult?, _ prepared: Prepared, crossed: HoldRecord?, counts: FailureCounts) {
+        ending.failures = counts
+        if let crossed { tookHold(crossed) }
+        switch job.state {
+        case .done: ending.succeeded += 1
+        case .failed: ending.failed += 1
+        default: break
+        }
+        if let result, job.state == .deferred || job.state == .queued {
+            observe(.attemptFailed(job, result, triesAgain: true))
+            if job.state == .deferred { observe(.deferred(job)) }
+        } else if result == nil {
+            observe(.blocked(job, prepared.report.findings))
+        } else {
+            observe(.finished(job, result))
+        }
+        if let crossed { observe(.onHold(crossed)) }
+        file(prepared, job, result, counts, isOnHold: crossed != nil)
+    }
+
+    // MARK: Decisions
+
+    enum Decision { case success, tryAgain, tryLater(Int64), fail, block, cancel, interrupt(runsAgain: Bool) }
+
+    private func decide(_ prepared: Prepared, _ result: AttemptResult?) -> Decision {
+        guard let result else { return .block }
+        let mayRetry = prepared.job.budgetUsed <= prepared.report.resolved.policy.retryMax
+        switch result.outcome {
+        case .success: return .success
+        case .cancelled: return .cancel
+        case .interrupted: return .interrupt(runsAgain: mayRetry)
+        case .failed:
+            if result.failureClass == .rateLimited {
+                let now = clock.wallMilliseconds()
+                let until = result.retryAt.map { Int64($0.timeIntervalSince1970 * 1000) } ?? now + 60_000
+                return .tryLater(max(1000, until - now))
+            }
+            guard mayRetry, result.failureClass?.isRetryable ?? false else { return .fail }
+            if settings.retryDelayMilliseconds > 0 { return .tryLater(settings.retryDelayMilliseconds) }
+            return stopping == .now ? .interrupt(runsAgain: true) : .tryAgain
+        }
+    }
+
+    private func apply(_ decision: Decision, to job: inout Job, _ result: AttemptResult?, now: Int64) {
+        if let result {
+            job.nextBlock = result.failedBlock ?? result.lastOKBlock + 1
+            job.carriedJSON = JSON.object(result.carriedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
+            job.reason = result.message
+            job.duration = (job.duration ?? 0) + Int64(result.durationMilliseconds)
+        }
+        switch decision {
+        case .success: job.end(.done, .success, reason: "", now: now)
+        case .fail: job.end(.failed, .failed, reason: result.map { $0.reason } ?? "", now: now)
+        case .block: job.end(.failed, .blocked, reason: "", now: now)
+        case .cancel: job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
+        case .interrupt(runsAgain: false): job.end(.failed, .interrupted, reason: "interrupted: the runner was stopped", now: now)
+        case .interrupt(runsAgain: true): job.wait(.queued, reason: "interrupted: the runner was stopped; runs again")
+        case .tryAgain: break
+        case .tryLater(let delay):
+            if result?.failureClass == .rateLimited { job.budgetUsed -= 1 }
+            job.wait(.deferred, reason: result?.reason ?? "")
+            job.delay = delay
+            job.notBefore = now + delay
+            dueAt[job.id] = clock.monotonicMilliseconds() + delay
+        }
+    }
+
+    // MARK: Stamp and move
+
+    /// Stamps the prompt and moves it to where the ledger now says, in a task of its own.
+    private func file(_ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ counts: FailureCounts, isOnHold: Bool) {
+        let work = FilingWork(
+            spool: spool, ledger: ledger, filing: filing,
+            stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold), why: result == nil ? prepared.report.findings : nil)
+        let id = job.id
+        filingTasks[id] = Task { [post] in
+            // Trouble here leaves the move noted in the ledger; the confirmation tries it again.
+            let outcome = work.run(job)
+            post.yield(.filed(id, outcome))
+        }
+    }
+
+    private func finalStamp(
+        _ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ counts: FailureCounts, isOnHold: Bool
+    ) -> Stamp {
+        let updated = settings.sourceDateEpoch ?? Date(timeIntervalSince1970: Double(clock.wallMilliseconds()) / 1000)
+        var stamp = Stamp(promptID: prepared.prompt.id, promptSHA: prepared.prompt.sha)
+        if result == nil { stamp.preflight = preparer.preflightStage(prepared) }
+        stamp.exec = execStage(prepared, job, result, updated)
+        stamp.pipeline = Stamp.Pipeline(
+            source: settings.command, status: isOnHold ? .hold : job.state == .done ? .success : .failed, runID: settings.runID,
+            attempt: job.attempts, failStreak: counts.streak, failTotal: counts.total, profile: thresholds.profile ?? "none",
+            failFastThreshold: thresholds.policy.failFastThreshold, totalFailuresMax: thresholds.policy.totalFailuresMax,
+            lastEvent: isOnHold ? "pipeline_hold" : result == nil ? "prompt_blocked" : job.state == .done ? "prompt_success" : "prompt_failed",
+            updated: updated)
+        return stamp
+    }
+
+    private func execStage(_ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ updated: Date) -> Stamp.Exec {
+        let status: Stamp.Exec.Status =
+            switch result?.outcome {
+            case nil: .blocked
+            case .success: .success
+            case .interrupted, .cancelled: .interrupted
+            case .failed: .failed
+            }
+        return Stamp.Exec(
+            source: settings.command, status: status, runRef: prepared.runDirectory, promptSHA: prepared.prompt.sha,
+            gate: result?.gate ?? .skipped, failedBlock: result?.failedBlock,
+            failureClass: result.map { $0.failureClass } ?? .blocked, lastOKBlock: result?.lastOKBlock ?? 0,
+            warningCount: prepared.report.warnings.count, attempts: job.attempts, exitCode: result?.exitCode,
+            durationMilliseconds: result?.durationMilliseconds ?? 0, updated: updated)
+    }
+}
+
+extension AttemptResult {
+    /// Class and message, as `list` shows them.
+    var reason: String {
+        guard let failureClass else { return message }
+        return message.isEmpty ? failureClass.rawValue : "\(failureClass.rawValue): \(message)"
+    }
+}
+
+extension Job {
+    /// The job is over.
+    mutating func end(_ state: JobState, _ status: JobStatus, reason: String, now: Int64) {
+        self.state = state
+        self.status = status
+        if !reason.isEmpty || state == .done { self.reason = reason }
+        fromPlace = place
+        fromFile = file
+        place = keepsPlace && state != .cancelled ? .drop : state == .done ? .done : .failed
+        finished = now
+        fileSignature = nil
+    }
+
+    /// The job waits again, in the drop folder.
+    mutating func wait(_ state: JobState, reason: String) {
+        self.state = state
+        self.reason = reason
+        fromPlace = place
+        fromFile = file
+        place = .drop
+        fileSignature = nil
+    }
+}

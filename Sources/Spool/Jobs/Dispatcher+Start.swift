@@ -1,0 +1,247 @@
+// From the folder to a running attempt: look for files, prepare the next jobs, start what is ready. Preparation runs in tasks
+// of its own, at most as many ahead as there are slots, so that a slot that falls free finds a job ready.
+
+import Foundation
+
+extension Dispatcher {
+    /// Looks at the files that hints named, or at the whole folder when that is asked for or when the ledger runs low.
+    func lookForFiles() {
+        guard stopping == .no, !isReplaced else { return }
+        if settings.isBatch { return refillBatch() }
+        if !wantsScan, backlog > 0 {
+            let queued = note { try ledger.read { try $0.counts()[.queued] ?? 0 } } ?? 0
+            if queued < settings.windowMax / 2 { wantsScan = true }
+        }
+        var report: IntakeReport?
+        if wantsScan {
+            wantsScan = false
+            namedFiles.removeAll()
+            busy.removeAll()
+            report = note { try intake.scan(isDraining: settings.drains) }
+            if report == nil { wantsScan = true }
+        } else if !namedFiles.isEmpty {
+            let names = namedFiles
+            namedFiles.removeAll()
+            busy.removeAll()
+            report = note { try intake.admit(names: names, isDraining: settings.drains) }
+            if report == nil { wantsScan = true }
+        }
+        if let report { take(report) }
+    }
+
+    func take(_ report: IntakeReport) {
+        backlog = report.backlog
+        wantsWaiting = true
+        for job in report.refused { observe(.refused(job)) }
+        for job in report.withdrawn { observe(.withdrawn(job)) }
+        unconfirmed += report.refused.map(\.id)
+        if let delay = report.lookAgainMilliseconds { scanLater(afterMilliseconds: delay) }
+    }
+
+    /// Starts preparing the jobs that come next.
+    func prepareNext() {
+        guard mayStart, wantsWaiting else { return }
+        if settings.isBatch && batch == nil { return }
+        // Ahead of the running ones: one for each slot. A job that is ready but whose lane is busy takes no slot here.
+        let lanes = busyLanes
+        let usable = ready.count { !isBlockedByLane($0, lanes) }
+        var room = settings.jobs * 2 - running.count - usable - preparing.count
+        guard room > 0, hasRoom, ready.count < settings.jobs * 4 else { return }
+        let inHand = preparing.union(ready.map(\.job.id)).union(busy)
+        // Those in hand are still `queued` until they are claimed, so they may come first again.
+        let found = note {
+            try ledger.read { try $0.nextWaiting(limit: room + preparing.count + busy.count, batch: batch, busyLanes: lanes) }
+        }
+        guard let found else { return }
+        let fresh = found.filter { !inHand.contains($0.id) }
+        if fresh.isEmpty { wantsWaiting = false }
+        for job in fresh {
+            guard room > 0, hasRoom else { break }
+            room -= 1
+            preparing.insert(job.id)
+            Task { [preparer, post] in post.yield(.prepared(await preparer.prepare(job))) }
+        }
+    }
+
+    /// What came of a preparation.
+    func take(_ outcome: PrepareOutcome) {
+        wantsWaiting = true
+        switch outcome {
+        case .ready(let prepared):
+            preparing.remove(prepared.job.id)
+            if cancelWhenPrepared.remove(prepared.job.id) != nil {
+                return finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
+            }
+            ready.append(prepared)
+            // Jobs are prepared side by side and may come out of order.
+            ready.sort { $0.job.startsBefore($1.job) }
+        case .blocked(let prepared):
+            preparing.remove(prepared.job.id)
+            ending.ran += 1
+            finish(prepared, nil)
+        case .held(let job, let findings):
+            preparing.remove(job.id)
+            ending.ran += 1
+            ending.held += 1
+            unconfirmed.append(job.id)
+            observe(.held(job, findings))
+        case .busy(let job):
+            preparing.remove(job.id)
+            busy.insert(job.id)
+            observe(.waitsForWriter(job))
+            // IN_CLOSE_WRITE wakes us where leases work; the quiet period has no event.
+            scanLater(afterMilliseconds: max(settings.quietMilliseconds, 100))
+        case .withdrawn(let job):
+            preparing.remove(job.id)
+            observe(.withdrawn(job))
+        case .refused(let job):
+            preparing.remove(job.id)
+            unconfirmed.append(job.id)
+            observe(.refused(job))
+        case .lost(let id):
+            preparing.remove(id)
+        case .trouble(let id, let error):
+            preparing.remove(id)
+            unwritten.append(.giveBack(id, why: "given back: \(error.message)"))
+            trouble(error)
+        }
+    }
+
+    /// Starts ready jobs while slots and lanes are free.
+    func startReady() {
+        while running.count < settings.jobs, mayStart {
+            let lanes = busyLanes
+            guard let index = ready.firstIndex(where: { !isBlockedByLane($0, lanes) }) else { return }
+            // The file can be made by hand at any moment, and no event may have come yet.
+            note { try syncHold(force: false) }
+            if hold != nil { return }
+            let prepared = ready.remove(at: index)
+            if note({ try start(prepared) { _ in } }) != nil { announceStart(of: prepared.job.id) }
+        }
+    }
+
+    /// Commits that an attempt starts (together with whatever `finishing` writes), then starts it.
+    @discardableResult
+    func start<T>(_ prepared: Prepared, finishing: (LedgerTransaction) throws -> T) throws -> T {
+        var prepared = prepared
+        let now = clock.wallMilliseconds()
+        prepared.job.attempts += 1
+        prepared.job.budgetUsed += 1
+        let runDirectory = RunPath.relativePath(job: prepared.job.id, attempt: prepared.job.attempts, at: now)
+        prepared.job.fromPlace = nil
+        prepared.job.fromFile = nil
+        let isFirst = prepared.isFresh
+        prepared.isFresh = false
+        prepared.runDirectory = runDirectory
+        let job = prepared.job
+        let findings = prepared.report.findings
+        let finished: T
+        do {
+            finished = try ledger.write { tx in
+                let finished = try finishing(tx)
+                guard try tx.save(job, expecting: .active, why: nil, now: now) else {
+                    throw FlowspoolError(.bug, "job \(job.id) is not active in the ledger, but was about to start")
+                }
+                try tx.record(job.id, from: "active", to: "active", why: "attempt \(job.attempts) starts", at: now)
+                if isFirst { try tx.setFindings(findings, of: job.id) }
+                try tx.startAttempt(job, runDirectory: runDirectory, now: now)
+                return finished
+            }
+        } catch {
+            unwritten.append(.giveBack(job.id, why: "given back: its start could not be recorded"))
+            throw error
+        }
+        if isFirst { ending.ran += 1 }
+        launch(prepared, runDirectory: runDirectory)
+        return finished
+    }
+
+    /// Tells of a start, once whatever was committed with it has been told.
+    func announceStart(of id: Int64) {
+        guard let entry = running[id] else { return }
+        observe(.attemptStarted(entry.prepared.job, blocks: entry.prepared.prompt.blocks.count))
+    }
+
+    private func launch(_ prepared: Prepared, runDirectory: String) {
+        let job = prepared.job
+        let mode = prepared.report.mode
+        let task = Task { [self, post, executor] in
+            let result: AttemptResult
+            if let runner = runners[mode] {
+                do {
+                    let request = try request(prepared, runDirectory: runDirectory)
+                    result = await runner.run(request, on: executor) { post.yield(.block(job, $0)) }
+                } catch {
+                    let text = (error as? SystemCallError)?.description ?? "\(error)"
+                    result = AttemptResult(outcome: .failed, failureClass: .runner, message: "the run folder could not be made: \(text)")
+                }
+            } else {
+                result = AttemptResult(outcome: .failed, failureClass: .runner, message: "nothing here can run exec_mode \(mode.rawValue)")
+            }
+            post.yield(.attemptEnded(job.id, result))
+        }
+        running[job.id] = Running(prepared: prepared, task: task)
+        // Stopped between the commit and now: end it like any other.
+        if stopping == .now { task.cancel() }
+    }
+
+    private nonisolated func request(_ prepared: Prepared, runDirectory: String) throws -> AttemptRequest {
+        let job = prepared.job
+        let folder = try RunPath.make(runDirectory, in: spool)
+        let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
+        return AttemptRequest(
+            job: job.id, attempt: job.attempts, prompt: prepared.prompt, promptPath: spool.active.pathOf(job.file),
+            promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
+            carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
+            environment: settings.environment, repoRoot: settings.repoRoot,
+            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds ?? settings.timeoutDefaultSeconds)
+    }
+
+    var busyLanes: Set<String> { Set(running.values.compactMap(\.prepared.job.lane)) }
+
+    private func isBlockedByLane(_ prepared: Prepared, _ lanes: Set<String>) -> Bool {
+        prepared.job.lane.map(lanes.contains) ?? false
+    }
+
+    /// Learns which jobs are deferred, and until when.
+    func loadDeferred() throws {
+        let wall = clock.wallMilliseconds()
+        let now = clock.monotonicMilliseconds()
+        let known = dueAt
+        dueAt.removeAll()
+        for job in try ledger.read({ try $0.deferred() }) {
+            // Never longer than was meant, whatever was done to the clock meanwhile.
+            let wait = min(max(0, (job.notBefore ?? wall) - wall), job.delay ?? .max)
+            dueAt[job.id] = known[job.id] ?? now + wait
+        }
+    }
+
+    /// Makes deferred jobs whose time has come wait like the others.
+    func releaseDeferred() throws {
+        guard !dueAt.isEmpty else { return }
+        let now = clock.monotonicMilliseconds()
+        let due = dueAt.filter { $0.value <= now }.keys
+        guard !due.isEmpty else { return }
+        let wall = clock.wallMilliseconds()
+        try ledger.write { tx in
+            for id in due {
+                guard var job = try tx.job(id), job.state == .deferred else { continue }
+                job.state = .queued
+                job.notBefore = nil
+                job.delay = nil
+                try tx.save(job, expecting: .deferred, why: "its time has come", now: wall)
+            }
+        }
+        for id in due { dueAt[id] = nil }
+        wantsWaiting = true
+    }
+}
+
+extension Job {
+    /// Whether this job comes before `other` where both are ready.
+    func startsBefore(_ other: Job) -> Bool {
+        if priority != other.priority { return priority > other.priority }
+        if arrival != other.arrival { return arrival < other.arrival }
+        return name == other.name ? id < other.id : precedes(name, other.name)
+    }
+}

@@ -1,0 +1,278 @@
+// The run of one spool: it owns which jobs are being prepared, ready and running, and it alone starts anything. It reacts to
+// messages (a hint, a job prepared, an attempt ended, a timer) and never polls. What must hold: nothing starts while the
+// spool is on hold or the run is stopping; an attempt is in the ledger before it starts; every task it makes has ended
+// before `run` returns.
+
+import Foundation
+
+public actor Dispatcher {
+    let spool: SpoolFolder
+    let ledger: Ledger
+    let settings: RunSettings
+    let preflight: Preflight
+    let runners: [ExecMode: any Runner]
+    let executor: any Executor
+    let clock: any SpoolClock
+    let thresholds: ResolvedPolicy
+    let observe: @Sendable (RunEvent) -> Void
+    let filing: Filing
+    let intake: Intake
+    let preparer: Preparer
+
+    /// A job whose attempt is being made.
+    struct Running {
+        var prepared: Prepared
+        var task: Task<Void, Never>
+        var cancelsJob = false
+    }
+
+    enum Message: Sendable {
+        case hint(SpoolHint)
+        case prepared(PrepareOutcome)
+        case block(Job, AttemptEvent)
+        case attemptEnded(Int64, AttemptResult)
+        case filed(Int64, FilingWork.Outcome)
+        case timer
+        case stop(now: Bool)
+    }
+
+    enum Stopping { case no, drain, now }
+
+    var running: [Int64: Running] = [:]
+    var ready: [Prepared] = []
+    var preparing: Set<Int64> = []
+    /// Files whose writer we wait for, by job: tried again when a hint names them or at the next scan.
+    var busy: Set<Int64> = []
+    var stopping = Stopping.no
+    var hold: HoldRecord?
+    var ending = RunEnding(why: .done)
+    var batch: Int64?
+    /// Moves that were made but not yet confirmed in the ledger.
+    var unconfirmed: [Int64] = []
+    var filingTasks: [Int64: Task<Void, Never>] = [:]
+    var backlog = 0
+    /// Hints that name files, not looked at yet.
+    var namedFiles: [[UInt8]] = []
+    var wantsScan = true
+    var wantsWaiting = true
+    /// The one timer, and what it is set for on the monotonic clock.
+    private var timer: (deadline: Int64, task: Task<Void, Never>)?
+    /// When the folder is to be looked at again, on the monotonic clock; nil: only when something happens.
+    var scanAt: Int64?
+    /// When each deferred job is due, on the monotonic clock, so that a wall clock that steps moves none of them.
+    var dueAt: [Int64: Int64] = [:]
+    /// Names of the batch that have no job yet, in order.
+    var planned: ArraySlice<String> = []
+    var batchArrival: Int64 = 0
+    /// Until when nothing new is tried after trouble with the machine, on the monotonic clock.
+    var pausedUntil: Int64 = 0
+    /// What could not be written down yet, in order.
+    var unwritten: [Unwritten] = []
+    var isReplaced = false
+    /// Jobs to cancel as soon as their preparation ends.
+    var cancelWhenPrepared: Set<Int64> = []
+    private let mailbox: AsyncStream<Message>
+    let post: AsyncStream<Message>.Continuation
+
+    /// - Parameters:
+    ///   - runners: what carries out each mode; a mode without one is refused by preflight's `modesAllowed`.
+    ///   - thresholds: the policy of the run itself, without any front matter.
+    ///   - isDone: whether a prompt that was put back in its place is not to run again.
+    ///   - observe: told of every event, in order, on the dispatcher.
+    public init(
+        spool: SpoolFolder, ledger: Ledger, settings: RunSettings, preflight: Preflight, runners: [ExecMode: any Runner],
+        executor: any Executor, clock: any SpoolClock = SystemClock(), isDone: @escaping @Sendable (Job) -> Bool = { _ in true },
+        observe: @escaping @Sendable (RunEvent) -> Void
+    ) {
+        self.spool = spool
+        self.ledger = ledger
+        self.settings = settings
+        self.preflight = preflight
+        self.runners = runners
+        self.executor = executor
+        self.clock = clock
+        self.thresholds = preflight.resolver.base
+        self.observe = observe
+        let filing = Filing(spool: spool, ledger: ledger)
+        self.filing = filing
+        intake = Intake(
+            spool: spool, ledger: ledger, filing: filing, clock: clock, sizeMax: settings.sizeMax, windowMax: settings.windowMax,
+            isDone: isDone)
+        let claim = Claim(
+            spool: spool, ledger: ledger, filing: filing, quiet: QuietPeriod(milliseconds: settings.quietMilliseconds), clock: clock,
+            sizeMax: settings.sizeMax)
+        preparer = Preparer(
+            spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings)
+        (mailbox, post) = AsyncStream.makeStream(of: Message.self)
+    }
+
+    /// Asks the run to stop: what runs finishes, nothing new starts. Safe to call at any time, from anywhere.
+    public nonisolated func drain() { post.yield(.stop(now: false)) }
+
+    /// Asks the run to stop at once: running attempts are ended and recorded as interrupted.
+    public nonisolated func stopNow() { post.yield(.stop(now: true)) }
+
+    /// Runs the spool until it is stopped, or, when `settings.drains`, until nothing is left.
+    ///
+    /// - Parameter hints: from whoever watches the folder; a run that drains needs none.
+    /// - Throws: `FlowspoolError` when the spool cannot be opened for work at all. Once it runs, trouble is an event.
+    public func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
+        try await Recovery(spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock).run()
+        try syncHold(force: true)
+        try loadDeferred()
+        if settings.isBatch, hold == nil { try startBatch() }
+        let listener = Task { [post] in
+            for await hint in hints { post.yield(.hint(hint)) }
+        }
+        observe(.started(profile: thresholds.profile ?? "none", waiting: try ledger.read { try $0.counts()[.queued] ?? 0 }))
+        var messages = mailbox.makeAsyncIterator()
+        advance()
+        while !isFinished() {
+            guard let message = await messages.next() else { break }
+            handle(message)
+            advance()
+        }
+        listener.cancel()
+        timer?.task.cancel()
+        await listener.value
+        await timer?.task.value
+        confirmMoves(all: true)
+        finishRun()
+        return ending
+    }
+
+    // MARK: Messages
+
+    private func handle(_ message: Message) {
+        switch message {
+        case .hint(.file(let name)):
+            if Wake.isSignal(name) {
+                wantsWaiting = true
+                if name == Wake.stateFile { wantsScan = true }
+                note {
+                    try syncHold(force: true)
+                    try readRequests()
+                    try loadDeferred()
+                }
+            } else if namedFiles.count < 4096 {
+                namedFiles.append(name)
+            } else {
+                wantsScan = true
+            }
+        case .hint(.everything):
+            wantsScan = true
+        case .hint(.overflow):
+            wantsScan = true
+            note { try ledger.write { try $0.setFact(.overflows, try $0.fact(.overflows) + 1) } }
+        case .hint(.replaced):
+            // A hint only: a folder that is still ours was perhaps moved away and back.
+            if note({ try spool.isStillThere() }) == true { wantsScan = true } else { isReplaced = true }
+        case .prepared(let outcome): take(outcome)
+        case .block(let job, let event): observe(.block(job, event))
+        case .attemptEnded(let job, let result): attemptEnded(job, result)
+        case .filed(let job, let outcome):
+            filingTasks[job] = nil
+            filed(job, outcome)
+        case .timer:
+            timer = nil
+            if let at = scanAt, at <= clock.monotonicMilliseconds() {
+                scanAt = nil
+                wantsScan = true
+            }
+        case .stop(let now):
+            if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
+            if stopping == .now { for entry in running.values { entry.task.cancel() } }
+        }
+    }
+
+    /// Whatever can be done now is done or started.
+    private func advance() {
+        if isReplaced {
+            stopping = .now
+            for entry in running.values { entry.task.cancel() }
+        }
+        retryUnwritten()
+        note { try syncHold(force: false) }
+        lookForFiles()
+        if mayStart { note { try releaseDeferred() } } else { giveBackReady() }
+        startReady()
+        prepareNext()
+        confirmMoves(all: running.isEmpty && preparing.isEmpty)
+        setTimer()
+    }
+
+    /// Whether new work may begin at all.
+    var mayStart: Bool {
+        stopping == .no && hold == nil && !isReplaced && unwritten.isEmpty && clock.monotonicMilliseconds() >= pausedUntil
+    }
+
+    /// Whether the batch may still start another prompt.
+    var hasRoom: Bool {
+        guard let max = settings.startsMax else { return true }
+        return ending.ran + ready.count + preparing.count < max
+    }
+
+    private func isFinished() -> Bool {
+        guard running.isEmpty, preparing.isEmpty, ready.isEmpty, filingTasks.isEmpty else { return false }
+        if stopping != .no {
+            ending.why = isReplaced ? .replaced : .stopped
+            return true
+        }
+        guard settings.drains else { return false }
+        if hold != nil { return true }
+        if let max = settings.startsMax, ending.ran >= max { return true }
+        guard unwritten.isEmpty, clock.monotonicMilliseconds() >= pausedUntil else { return false }
+        guard !wantsScan, namedFiles.isEmpty, backlog == 0, planned.isEmpty, scanAt == nil else { return false }
+        return note { try !isAnythingLeft() } ?? false
+    }
+
+    /// Whether a draining run has something to wait for.
+    private func isAnythingLeft() throws -> Bool {
+        let now = clock.monotonicMilliseconds()
+        if dueAt.values.contains(where: { $0 - now <= settings.deferredWaitMaxMilliseconds }) { return true }
+        return try ledger.read { try $0.isAnyQueued(batch: batch) }
+    }
+
+    /// Runs `body`; an error becomes an event and a pause, because the machine, not the job, is in trouble.
+    @discardableResult
+    func note<T>(_ body: () throws -> T) -> T? {
+        do {
+            return try body()
+        } catch {
+            trouble(error)
+            return nil
+        }
+    }
+
+    func trouble(_ error: any Error) {
+        let shown: FlowspoolError =
+            switch error {
+            case let error as FlowspoolError: error
+            case let error as SystemCallError: error.forUser
+            default: FlowspoolError(.bug, "\(error)")
+            }
+        observe(.trouble(shown))
+        pausedUntil = clock.monotonicMilliseconds() + settings.troublePauseMilliseconds
+    }
+
+    /// Sets the timer for the next thing that only time brings.
+    private func setTimer() {
+        let now = clock.monotonicMilliseconds()
+        let deadlines = [scanAt, pausedUntil > now ? pausedUntil : nil, mayStart ? dueAt.values.min() : nil]
+        guard let next = deadlines.compactMap({ $0 }).min() else { return }
+        if let timer, timer.deadline <= next { return }
+        timer?.task.cancel()
+        let task = Task { [clock, post] in
+            // Cancellation means that an earlier timer took its place, or that the run is over.
+            guard (try? await clock.sleep(milliseconds: max(1, next - now))) != nil else { return }
+            post.yield(.timer)
+        }
+        timer = (next, task)
+    }
+
+    /// Looks at the folder again after a while, or sooner where that is planned already.
+    func scanLater(afterMilliseconds delay: Int64) {
+        let at = clock.monotonicMilliseconds() + delay
+        scanAt = min(scanAt ?? at, at)
+    }
+}

@@ -1,0 +1,50 @@
+// What the ledger learns when a job's turn is over: the attempt, the job, the failure counts, and the hold where a threshold
+// is reached. All of it is one transaction, so that a crash can never separate a failure from its count.
+
+/// The end of a job's turn, ready to be written.
+struct EndOfJob: Sendable {
+    let job: Job
+    let attempt: Int
+    /// nil for a job that preflight blocked.
+    let result: AttemptResult?
+    /// What preflight found, where no start has recorded it yet.
+    let findings: [Finding]?
+    /// Of the run, for its thresholds.
+    let policy: Policy
+    let runID: String
+    let now: Int64
+
+    struct Committed: Sendable {
+        var counts: FailureCounts
+        /// The hold that this end caused.
+        var hold: HoldRecord?
+    }
+
+    func write(_ tx: LedgerTransaction) throws -> Committed {
+        if let result { try tx.finishAttempt(job: job.id, attempt: attempt, result) }
+        guard try tx.save(job, expecting: .active, why: job.reason.isEmpty ? job.state.rawValue : job.reason, now: now) else {
+            throw FlowspoolError(.bug, "job \(job.id) has just ended, but is not active in the ledger")
+        }
+        if let findings { try tx.setFindings(findings, of: job.id) }
+        return try count(tx)
+    }
+
+    /// Counts the end, and puts the spool on hold when a threshold is reached (DESIGN "Pipeline").
+    private func count(_ tx: LedgerTransaction) throws -> Committed {
+        var counts = try tx.failureCounts()
+        guard job.state == .done || job.state == .failed else { return Committed(counts: counts) }
+        var tally = Thresholds(policy, failStreak: counts.streak, failTotal: counts.total)
+        _ = tally.record(job.state == .done ? .success : job.status == .blocked ? .blocked : .failed)
+        counts = FailureCounts(streak: tally.failStreak, total: tally.failTotal)
+        try tx.setFailureCounts(counts)
+        guard job.state == .failed, let crossing = tally.crossing, try tx.openHold() == nil else { return Committed(counts: counts) }
+        let what = crossing == .failFast ? "\(counts.streak) failed in a row" : "\(counts.total) failed in all"
+        let limit = tally.limit(of: crossing)
+        var hold = HoldRecord(
+            since: now, kind: crossing == .failFast ? .failFast : .totalFailures,
+            reason: "\(what) (threshold \(limit)); the last was job \(job.id), \(printable(job.name))", runID: runID,
+            lastPrompt: job.name, failStreak: counts.streak, failTotal: counts.total, threshold: limit)
+        hold.id = try tx.setHold(hold)
+        return Committed(counts: counts, hold: hold)
+    }
+}

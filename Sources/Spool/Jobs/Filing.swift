@@ -1,0 +1,76 @@
+// Moving a job's file to where the ledger says it belongs. The ledger commits first, with where the file comes from; the
+// rename follows; the note is struck out later, once the folders are fsynced. So a move that a crash cut off is always
+// known, and doing it again is harmless. renameat2(RENAME_NOREPLACE) keeps two prompts of one name from meeting.
+
+import Foundation
+
+/// Moves files between the folders of a spool.
+struct Filing: Sendable {
+    let spool: SpoolFolder
+    let ledger: Ledger
+
+    /// A name for `job`'s file that is free in `place` now: its own, or `<stem>.<job><ext>` where that is taken.
+    func freeName(_ name: String, job: Int64, in place: Place) throws -> String {
+        guard let folder = spool.directory(place) else { return name }
+        if try folder.status(name) == nil { return name }
+        guard var candidate = PromptName(name) else { return name }
+        for turn in 0..<1000 {
+            // `<stem>.<job><ext>`; should that be taken as well, `<stem>.<job>.<turn><ext>`.
+            guard let next = PromptName(candidate.numbered(turn == 0 ? job : Int64(turn))) else { break }
+            if try folder.status(next.text) == nil { return next.text }
+            if turn == 0 { candidate = next }
+        }
+        throw FlowspoolError(.unavailable, "\(printable(folder.pathOf(name))): a thousand names like this are taken", hint: "clear that folder")
+    }
+
+    /// Makes the move that the ledger has committed for `job`, whatever part of it was done before.
+    ///
+    /// - Returns: the job as it is now: its file name may have become another one, where a stranger's file took the name
+    ///   meanwhile; or `place` may be `none`, where the file is nowhere.
+    /// - Throws: `SystemCallError`; the move then is still noted and is tried again later.
+    func finishMove(_ job: Job) throws -> Job {
+        guard let fromPlace = job.fromPlace, let fromFile = job.fromFile else { return job }
+        guard let source = spool.directory(fromPlace), let target = spool.directory(job.place) else { return job }
+        var job = job
+        for _ in 0..<10 {
+            do {
+                if try !isStillAtSource(job, source: source, file: fromFile, target: target) { return job }
+                try source.moveWithoutReplacing(fromFile, to: target, as: job.file)
+                return job
+            } catch let error as SystemCallError where error.errno == EEXIST {
+                job.file = try freeName(job.file, job: job.id, in: job.place)
+                try ledger.write { try $0.rename(job) }
+            } catch let error as SystemCallError where error.errno == ENOENT {
+                // Gone between the look and the move; look again.
+                continue
+            }
+        }
+        throw FlowspoolError(.unavailable, "job \(job.id): \(printable(job.file)): its name is taken again and again in \(printable(target.path))")
+    }
+
+    /// Whether the file still has to move. Only the drop folder is shared with users: there a file of the same name may be a
+    /// new one, so where both names exist the inode that was claimed decides. In all other folders the source is ours.
+    private func isStillAtSource(_ job: Job, source: Directory, file: String, target: Directory) throws -> Bool {
+        guard let atSource = try source.status(file) else { return false }
+        guard job.fromPlace == .drop, try target.status(job.file) != nil else { return true }
+        return job.fileSignature == nil || job.fileSignature == atSource.identity
+    }
+
+    /// Writes `<file>.why.txt` beside a file that cannot carry a stamp.
+    func explain(_ job: Job, _ text: String) throws {
+        guard let folder = spool.directory(job.place) else { return }
+        try folder.replace(PromptName(job.file)?.why ?? job.file + ".why.txt", with: Data((text + "\n").utf8), syncsFolder: false)
+    }
+}
+
+extension FileStatus {
+    /// Which file this is, whatever its name: device and inode.
+    var identity: String { "\(device):\(inode)" }
+}
+
+extension LedgerTransaction {
+    /// Notes a new name for a job's file.
+    func rename(_ job: Job) throws {
+        try execute("UPDATE jobs SET file = ? WHERE id = ?", [job.file, job.id])
+    }
+}

@@ -1,0 +1,276 @@
+// From files in the drop folder to queued jobs. A bounded number of files is admitted to the ledger; the rest wait in the
+// folder, counted, and are found by the next scan, so a million waiting prompts cost neither memory nor a slow first job.
+// The folder is the truth: admitting twice is harmless, and a file that went away takes its job along.
+
+import Foundation
+
+/// What one look at the drop folder did.
+public struct IntakeReport: Sendable, Hashable {
+    /// New jobs.
+    public var admitted: [Int64] = []
+    /// Jobs that failed at once because intake refuses what stood there.
+    public var refused: [Job] = []
+    /// Jobs whose file was taken away.
+    public var withdrawn: [Job] = []
+    /// Prompts that wait in the folder without a job yet.
+    public var backlog = 0
+    /// Files that are too young to be judged; look again in this many milliseconds.
+    public var lookAgainMilliseconds: Int64?
+    public init() {}
+}
+
+/// Admits files.
+struct Intake: Sendable {
+    let spool: SpoolFolder
+    let ledger: Ledger
+    let filing: Filing
+    let clock: any SpoolClock
+    let sizeMax: Int
+    /// Waiting jobs in the ledger at most.
+    var windowMax = 16_384
+    /// Whether the prompt with this id, which was put back where it stood, is not to run again.
+    let isDone: @Sendable (Job) -> Bool
+
+    /// Files that are no prompts are given this long to become one (an editor's or copier's temporary name).
+    static let strayAgeMilliseconds: Int64 = 2000
+
+    /// Looks at files that events named.
+    func admit(names: [[UInt8]], isDraining: Bool) throws -> IntakeReport {
+        var report = IntakeReport()
+        let now = clock.wallMilliseconds()
+        var candidates: [String] = []
+        for raw in names {
+            guard let name = PromptName(bytes: raw) else { continue }
+            switch name.kind {
+            case .ignored: continue
+            case .prompt where name.isText: candidates.append(name.text)
+            case .prompt, .notAPrompt: try refuse(name, &report, now: now, isDraining: isDraining)
+            }
+        }
+        try admit(candidates, batch: nil, now: now, eachItsOwnArrival: true, &report)
+        return report
+    }
+
+    /// Looks at the whole folder.
+    ///
+    /// - Parameter batch: the batch that newly admitted jobs belong to.
+    func scan(batch: Int64? = nil, isDraining: Bool) throws -> IntakeReport {
+        var report = IntakeReport()
+        let now = clock.wallMilliseconds()
+        var unseen = try ledger.read { try $0.waitingFiles() }
+        let kept = try ledger.read { try $0.keptFiles() }
+        var smallest = SmallestNames(capacity: max(0, windowMax - unseen.count))
+        var strays: [PromptName] = []
+        var waiting = 0
+        try spool.root.forEachEntry { bytes, type in
+            if type == UInt8(DT_DIR) { return true }
+            guard let found = PromptName(bytes: Array(bytes)) else { return true }
+            switch found.kind {
+            case .ignored: break
+            case .prompt where found.isText:
+                let name = found.text
+                if unseen.remove(ExactText(name)) != nil { break }
+                if let job = kept[ExactText(name)], try isUnchanged(job) { break }
+                waiting += 1
+                smallest.offer(name)
+            case .prompt, .notAPrompt: if strays.count < 1000 { strays.append(found) }
+            }
+            return true
+        }
+        for name in strays { try refuse(name, &report, now: now, isDraining: isDraining) }
+        try withdraw(unseen, &report, now: now)
+        let chosen = smallest.sorted()
+        try admit(chosen, batch: batch, now: now, eachItsOwnArrival: false, &report)
+        report.backlog = waiting - chosen.count
+        try ledger.write {
+            try $0.setFact(.backlog, Int64(report.backlog))
+            try $0.setFact(.rescans, try $0.fact(.rescans) + 1)
+        }
+        return report
+    }
+
+    /// Gives the next names of a batch a job each, in order; a name that waits already joins the batch, one that is gone or
+    /// done is left out.
+    func admit(planned names: [String], batch: Int64, arrival: Int64) throws -> IntakeReport {
+        var report = IntakeReport()
+        let now = clock.wallMilliseconds()
+        var admissions: [Admission] = []
+        for name in names {
+            if let admission = try admission(name) { admissions.append(admission) }
+        }
+        try ledger.write { tx in
+            for admission in admissions {
+                if try tx.join(batch: batch, arrival: arrival, file: admission.name) { continue }
+                if let id = try admit(admission, tx, arrival: arrival, batch: batch, now: now) { report.admitted.append(id) }
+            }
+        }
+        return report
+    }
+
+    private func admission(_ name: String) throws -> Admission? {
+        guard let status = try spool.root.status(name), status.kind != .folder else { return nil }
+        var admission = Admission(name: name)
+        if Claim.refusal(status, sizeMax: sizeMax) == nil, status.size > 0 { readHead(&admission) }
+        return admission
+    }
+
+    private func admit(
+        _ candidates: [String], batch: Int64?, now: Int64, eachItsOwnArrival: Bool, _ report: inout IntakeReport
+    ) throws {
+        guard !candidates.isEmpty else { return }
+        var admissions: [Admission] = []
+        for candidate in candidates {
+            if let admission = try admission(candidate) { admissions.append(admission) }
+        }
+        guard !admissions.isEmpty else { return }
+        try ledger.write { tx in
+            var room = windowMax - (try tx.counts()[.queued] ?? 0)
+            var arrival = try tx.fact(.arrival)
+            for (index, admission) in admissions.enumerated() {
+                guard room > 0 else {
+                    report.backlog += admissions.count - index
+                    break
+                }
+                if eachItsOwnArrival || index == 0 { arrival += 1 }
+                if let id = try admit(admission, tx, arrival: arrival, batch: batch, now: now) {
+                    report.admitted.append(id)
+                    room -= 1
+                }
+            }
+            try tx.setFact(.arrival, arrival)
+        }
+    }
+
+    private func admit(_ admission: Admission, _ tx: LedgerTransaction, arrival: Int64, batch: Int64?, now: Int64) throws -> Int64? {
+        if var earlier = try tx.finishedJob(file: admission.name) {
+            if earlier.place == .drop {
+                if try isUnchanged(earlier) { return nil }
+            } else if let folder = spool.directory(earlier.place), try folder.status(earlier.file) == nil, earlier.fromPlace == nil {
+                // The user moved the file back: the same job again, with a fresh budget.
+                let was = earlier.state
+                earlier.requeue(arrival: arrival, now: now)
+                earlier.file = admission.name
+                earlier.priority = admission.priority
+                earlier.lane = admission.lane
+                earlier.batch = batch
+                try tx.save(earlier, expecting: was, why: "moved back to the drop folder", now: now)
+                return earlier.id
+            }
+        }
+        return try tx.admit(admission, arrival: arrival, batch: batch, now: now)
+    }
+
+    /// Whether a file that was put back in its place is still as it was put back, and is not to run again.
+    private func isUnchanged(_ job: Job) throws -> Bool {
+        // On its way back; the event that told of it was our own doing.
+        if job.fromPlace != nil { return true }
+        guard let status = try spool.root.status(job.file) else { return false }
+        return status.signature == job.fileSignature && isDone(job)
+    }
+
+    /// Priority and lane, from the beginning of the file: what is needed to put the job in its place. The claim reads again.
+    private func readHead(_ admission: inout Admission) {
+        // A file that cannot be read now is judged when it is claimed.
+        guard let file = try? spool.root.openForReading(admission.name), let status = try? file.status(), status.kind == .regular,
+            let head = try? file.readAll(bytesMax: 4096)
+        else { return }
+        guard head.starts(with: [0x2D, 0x2D, 0x2D]) || head.starts(with: [0xEF, 0xBB, 0xBF, 0x2D, 0x2D, 0x2D]),
+            head.range(of: Data("priority".utf8)) != nil || head.range(of: Data("lane".utf8)) != nil
+        else { return }
+        let settings = PromptFile.read(name: admission.name, bytes: head).settings
+        admission.priority = settings.priority
+        admission.lane = settings.lane
+    }
+
+    private func refuse(_ name: PromptName, _ report: inout IntakeReport, now: Int64, isDraining: Bool) throws {
+        guard let status = try spool.root.status(rawName: name.bytes), status.kind != .folder else { return }
+        let age = now - status.changedNanoseconds / 1_000_000
+        if !isDraining, age >= 0, age < Self.strayAgeMilliseconds {
+            report.lookAgainMilliseconds = Self.strayAgeMilliseconds - age
+            return
+        }
+        if status.kind == .regular, name.isText, try isBeingWritten(name.text) {
+            report.lookAgainMilliseconds = Self.strayAgeMilliseconds
+            return
+        }
+        let reason: String
+        if let refusal = Claim.refusal(status, sizeMax: .max) {
+            reason = refusal
+        } else if !name.isText {
+            reason = "name_not_utf8: the file name is not valid UTF-8"
+        } else {
+            reason = "not_a_prompt: the name has no ending of a prompt (.md .markdown .prompt .prompty .txt)"
+        }
+        let target = try filing.freeName(name.text, job: 0, in: .failed)
+        let job = try ledger.write { try $0.admitRefused(name: name.text, file: target, reason: reason, now: now) }
+        if name.isText {
+            report.refused.append(try filing.finishMove(job))
+        } else {
+            try spool.root.moveWithoutReplacing(rawName: name.bytes, to: spool.failed, as: target)
+            report.refused.append(job)
+        }
+        try filing.explain(job, "\(printable(job.name)): \(reason)")
+    }
+
+    private func isBeingWritten(_ name: String) throws -> Bool {
+        // One that cannot be opened is not ours to judge by a lease; its age has decided.
+        guard let file = try? spool.root.openForReading(name) else { return false }
+        return try file.takeReadLease() == .refused
+    }
+
+    private func withdraw(_ names: Set<ExactText>, _ report: inout IntakeReport, now: Int64) throws {
+        guard !names.isEmpty else { return }
+        try ledger.write { tx in
+            for name in names.map(\.text).sorted(by: precedes) {
+                // Listed as waiting, not met by the walk: it may have been claimed or put there since; look at it itself.
+                guard try spool.root.status(name) == nil, var job = try tx.waitingJob(file: name), job.fromPlace == nil else { continue }
+                let was = job.state
+                job.state = .cancelled
+                job.status = .cancelled
+                job.reason = "withdrawn: the file was taken out of the drop folder"
+                job.place = .none
+                job.finished = now
+                if try tx.save(job, expecting: was, why: job.reason, now: now) { report.withdrawn.append(job) }
+            }
+        }
+    }
+}
+
+extension Job {
+    /// Makes a finished job wait again, with a fresh budget; its file must be in the drop folder or on its way there.
+    mutating func requeue(arrival: Int64, now: Int64) {
+        state = .queued
+        status = nil
+        reason = ""
+        place = .drop
+        self.arrival = arrival
+        budgetUsed = 0
+        nextBlock = 1
+        carriedJSON = nil
+        notBefore = nil
+        delay = nil
+        started = nil
+        finished = nil
+        duration = nil
+        fileSignature = nil
+    }
+}
+
+extension LedgerTransaction {
+    /// Finished jobs whose prompt stands in the drop folder, by file name.
+    func keptFiles() throws -> [ExactText: Job] {
+        var result: [ExactText: Job] = [:]
+        for job in try jobs("WHERE place = 'drop' AND state IN ('done', 'failed', 'cancelled') ORDER BY id") { result[ExactText(job.file)] = job }
+        return result
+    }
+
+    /// Makes a job that waits already part of a batch.
+    func join(batch: Int64, arrival: Int64, file: String) throws -> Bool {
+        try execute("UPDATE jobs SET batch = ?, arrival = ? WHERE file = ? AND state IN ('queued', 'deferred')", [batch, arrival, file])
+        return db.changesCount > 0
+    }
+
+    func waitingJob(file: String) throws -> Job? {
+        try jobs("WHERE file = ? AND state IN ('queued', 'deferred')", [file]).first
+    }
+}

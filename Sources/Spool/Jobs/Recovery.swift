@@ -1,0 +1,128 @@
+// What a runner does first: end what a dead runner left running, record what it cut off, finish the moves that it began, and
+// put every file where the ledger says. Idempotent: a crash in the middle of it is recovered by the next start.
+
+import Foundation
+
+struct Recovery {
+    let spool: SpoolFolder
+    let ledger: Ledger
+    let filing: Filing
+    let executor: any Executor
+    let clock: any SpoolClock
+
+    func run() async throws {
+        do {
+            _ = try await executor.endStrays(runsDirectory: spool.runs.path)
+            try removeAsides()
+            try interruptRunning()
+            try finishMoves()
+            try returnActive()
+            try fileOrphans()
+            for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+        } catch let error as SystemCallError {
+            throw error.forUser
+        }
+    }
+
+    /// Files that were being written aside are nobody's: what they would have replaced is whole.
+    private func removeAsides() throws {
+        for folder in [spool.root, spool.active, spool.held, spool.done, spool.failed] {
+            var asides: [String] = []
+            try folder.forEachEntry { bytes, _ in
+                let name = String(decoding: bytes, as: UTF8.self)
+                if name.hasPrefix(Directory.asidePrefix) { asides.append(name) }
+                return asides.count < 10_000
+            }
+            for name in asides { try folder.remove(name) }
+        }
+    }
+
+    /// Attempts that nobody is making any more are interrupted. Each has used up its place in the retry budget.
+    private func interruptRunning() throws {
+        let now = clock.wallMilliseconds()
+        try ledger.write { tx in
+            let requests = try tx.takeRequests()
+            for attempt in try tx.runningAttempts() {
+                let result = AttemptResult(
+                    outcome: .interrupted, failureClass: .interrupted, message: "the runner ended before the attempt did")
+                try tx.finishAttempt(job: attempt.job, attempt: attempt.attempt, result)
+                guard var job = try tx.job(attempt.job), job.state == .active else { continue }
+                if requests.contains(where: { $0.job == job.id && $0.kind == "cancel" }) {
+                    job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
+                } else if job.budgetUsed <= retryMax(job) {
+                    job.wait(.queued, reason: "interrupted; runs again")
+                } else {
+                    job.end(.failed, .interrupted, reason: "interrupted: the runner ended before the attempt did", now: now)
+                    var tally = Thresholds(Policy.builtin, failStreak: Int(try tx.fact(.failStreak)), failTotal: Int(try tx.fact(.failTotal)))
+                    _ = tally.record(.failed)
+                    try tx.setFailureCounts(FailureCounts(streak: tally.failStreak, total: tally.failTotal))
+                }
+                job.file = try filing.freeName(job.name, job: job.id, in: job.place)
+                try tx.save(job, expecting: .active, why: job.reason, now: now)
+            }
+        }
+    }
+
+    /// The job's own `retry_max`, as it was when its attempt started.
+    private func retryMax(_ job: Job) -> Int {
+        let values = job.policyJSON.flatMap { try? JSON.parse($0) }  // Written by us; unreadable counts as 0, the careful value.
+        return values?[Toggle.retryMax.rawValue]?.stringValue.flatMap(Int.init) ?? 0
+    }
+
+    /// Moves that the ledger has and the folders may not.
+    private func finishMoves() throws {
+        while true {
+            let jobs = try ledger.read { try $0.unconfirmedMoves(limit: 1000) }
+            if jobs.isEmpty { return }
+            for job in jobs { _ = try filing.finishMove(job) }
+            for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+            try ledger.write { tx in
+                for job in jobs where job.place == .drop && job.state.isTerminal {
+                    let file = try tx.require(job.id).file
+                    if let status = try spool.root.status(file) { try tx.keepSignature(status.signature, of: job.id) }
+                }
+                try tx.confirmMoves(jobs.map(\.id))
+            }
+        }
+    }
+
+    /// Jobs that were claimed but not started wait again. A power loss may have undone the claim's rename; then the file
+    /// already stands in the drop folder.
+    private func returnActive() throws {
+        let now = clock.wallMilliseconds()
+        for var job in try ledger.read({ try $0.jobs("WHERE state = 'active' ORDER BY id") }) {
+            let isInActive = try spool.active.status(job.file) != nil
+            job.wait(.queued, reason: "")
+            job.file = isInActive ? try filing.freeName(job.name, job: job.id, in: .drop) : job.name
+            if !isInActive {
+                job.fromPlace = nil
+                job.fromFile = nil
+            }
+            let saved = job
+            try ledger.write { try $0.save(saved, expecting: .active, why: "given back: the runner ended before it started", now: now) }
+            if isInActive {
+                _ = try filing.finishMove(job)
+                try ledger.write { try $0.confirmMoves([saved.id]) }
+            }
+        }
+    }
+
+    /// Files in `active/` that no job claims: they may have run, so they are filed as failed, never run again unasked.
+    private func fileOrphans() throws {
+        var names: [String] = []
+        try spool.active.forEachEntry { bytes, _ in
+            names.append(String(decoding: bytes, as: UTF8.self))
+            return names.count < 10_000
+        }
+        for name in names {
+            let reason = "orphan: found in active/ without a job; it may have run before"
+            let target = try filing.freeName(name, job: 0, in: .failed)
+            let job = try ledger.write {
+                try $0.admitRefused(name: name, file: target, reason: reason, from: .active, now: clock.wallMilliseconds())
+            }
+            let moved = try filing.finishMove(job)
+            try filing.explain(moved, "\(printable(name)): \(reason)")
+            try ledger.write { try $0.confirmMoves([job.id]) }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// Where an attempt leaves what it printed and did: `runs/<yyyy-mm-dd>/<job>/attempt-<n>/`, readable by the owner only.
+
+enum RunPath {
+    /// Relative to the spool. The day is that of the attempt's start, in UTC.
+    static func relativePath(job: Int64, attempt: Int, at milliseconds: Int64) -> String {
+        "runs/\(utcText(milliseconds).prefix(10))/\(job)/attempt-\(attempt)"
+    }
+
+    /// Makes the folder, step by step from the spool's `runs/`, without following links.
+    static func make(_ relativePath: String, in spool: SpoolFolder) throws(SystemCallError) -> Directory {
+        var folder = spool.runs
+        for component in relativePath.split(separator: "/").dropFirst() { folder = try folder.makeFolder(String(component)) }
+        return folder
+    }
+}

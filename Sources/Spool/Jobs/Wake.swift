@@ -1,0 +1,23 @@
+// How a command tells a running spool that something changed: it makes and removes a hidden file in the spool folder, which
+// the watcher sees. The hold file and the state file, which people make and remove by hand, are signals of the same kind.
+
+import Foundation
+
+public enum Wake {
+    static let file = ".flowspool-wake"
+    static let fileBytes = Array(file.utf8)
+    static let holdFile = Array(ContractFile.hold.name.utf8)
+    static let stateFile = Array(ContractFile.state.name.utf8)
+
+    /// Whether a hint about this name means that the ledger or the hold should be looked at.
+    static func isSignal(_ name: [UInt8]) -> Bool {
+        name == fileBytes || name == holdFile || name == stateFile
+    }
+
+    /// Wakes the runner of `spool`, if there is one. Without one nothing is lost: the next runner reads the ledger.
+    public static func runner(of spool: SpoolFolder) throws {
+        try spool.root.remove(file)
+        _ = try spool.root.create(file)
+        try spool.root.remove(file)
+    }
+}

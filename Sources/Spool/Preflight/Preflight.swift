@@ -1,0 +1,187 @@
+// The checks before anything runs. A prompt comes in as bytes that were read once; findings, the policy in force and the
+// verdict go out. Nothing is executed here, and nothing that a prompt says can switch a check off, except a waiver that the
+// configuration allows.
+
+import Foundation
+
+/// What preflight needs to know of the surroundings; the same for every prompt of a run.
+public struct PreflightContext: Sendable {
+    public var repoRoot: String
+    /// The `PATH` that children will have.
+    public var searchPath: String
+    /// Modes that `spool.yaml` allows.
+    public var modesAllowed: Set<ExecMode>
+    /// From flag or environment: stronger than front matter.
+    public var modeOverride: ExecMode?
+    /// From `spool.yaml`: weaker than front matter.
+    public var modeDefault: ExecMode
+    /// Largest prompt, in bytes.
+    public var sizeMax: Int
+
+    public init(
+        repoRoot: String, searchPath: String, modesAllowed: Set<ExecMode> = Set(ExecMode.allCases), modeOverride: ExecMode? = nil,
+        modeDefault: ExecMode = .script, sizeMax: Int = 1 << 20
+    ) {
+        self.repoRoot = repoRoot
+        self.searchPath = searchPath
+        self.modesAllowed = modesAllowed
+        self.modeOverride = modeOverride
+        self.modeDefault = modeDefault
+        self.sizeMax = sizeMax
+    }
+}
+
+/// What preflight says about one prompt.
+public struct PreflightReport: Sendable {
+    /// In the order of their lines; errors first among those without one.
+    public var findings: [Finding]
+    public var resolved: ResolvedPolicy
+    public var mode: ExecMode
+
+    public var errors: [Finding] { findings.filter { $0.severity == .error } }
+    public var warnings: [Finding] { findings.filter { $0.severity == .warning } }
+
+    /// What to do with the prompt (DESIGN "Policy", the matrix).
+    ///
+    /// - Parameter isApproved: somebody said yes to this prompt's very bytes.
+    public func verdict(isApproved: Bool) -> Verdict {
+        if let error = errors.first {
+            let more = errors.count > 1 ? " (and \(errors.count - 1) more)" : ""
+            return Verdict(status: .blocked, reason: "\(error.code.rawValue): \(error.message)\(more)")
+        }
+        guard !warnings.isEmpty else { return Verdict(status: .ready, reason: "no warnings") }
+        let codes = Set(warnings.map(\.code.rawValue)).sorted().joined(separator: ", ")
+        guard resolved.policy.warnGate else { return Verdict(status: .warned, reason: "warnings recorded, gate off: \(codes)") }
+        switch resolved.policy.warnMode {
+        case .autoApprove: return Verdict(status: .warned, reason: "approved by policy: \(codes)")
+        case .halt: return Verdict(status: .blocked, reason: "warnings under warn_mode=halt: \(codes)")
+        case .ask where isApproved: return Verdict(status: .warned, reason: "approved by a person: \(codes)")
+        case .ask: return Verdict(status: .held, reason: "warnings wait for a yes: \(codes)")
+        }
+    }
+
+    public struct Verdict: Sendable, Hashable {
+        public var status: Stamp.Preflight.Status
+        public var reason: String
+        public var isReady: Bool { status == .ready || status == .warned }
+    }
+}
+
+/// Runs the checks.
+public struct Preflight: Sendable {
+    public let context: PreflightContext
+    public let resolver: PolicyResolver
+    /// nil only in tests that are not about shell code.
+    public let shell: (any ShellChecking)?
+
+    public init(context: PreflightContext, resolver: PolicyResolver, shell: (any ShellChecking)?) {
+        self.context = context
+        self.resolver = resolver
+        self.shell = shell
+    }
+
+    /// Checks one prompt.
+    public func check(_ prompt: PromptFile) async -> PreflightReport {
+        var findings = prompt.findings
+        let (resolved, toggleFindings) = resolver.resolve(frontMatter: prompt.settings.toggles)
+        findings += toggleFindings
+        let mode = chooseMode(prompt, &findings)
+        if prompt.bytes.count > context.sizeMax {
+            findings.append(
+                Finding(
+                    .tooLarge, message: "the prompt has \(prompt.bytes.count) bytes; the limit is \(context.sizeMax)",
+                    advice: "make it smaller, or raise size_limit in spool.yaml"))
+        }
+        // A file that cannot be read as text has nothing more to say.
+        let isReadable = !findings.contains { $0.code == .notUTF8 || $0.code == .empty || $0.code == .tooLarge }
+        if isReadable {
+            findings += PromptChecks.notes(prompt, mode: mode)
+            findings += workingFolder(prompt)
+            if mode == .script { findings += await script(prompt) }
+        }
+        return PreflightReport(
+            findings: Waivers.apply(prompt.settings.waivers, to: ordered(findings), isAllowed: resolver.allowsWaivers), resolved: resolved,
+            mode: mode)
+    }
+
+    private func chooseMode(_ prompt: PromptFile, _ findings: inout [Finding]) -> ExecMode {
+        var mode = context.modeOverride ?? context.modeDefault
+        if context.modeOverride == nil, let text = prompt.settings.execMode {
+            if let asked = ExecMode(rawValue: text) {
+                mode = asked
+            } else {
+                findings.append(
+                    Finding(
+                        .modeNotAllowed, message: "exec_mode is “\(printable(text))”",
+                        advice: "use one of: \(ExecMode.allCases.map(\.rawValue).joined(separator: ", "))"))
+            }
+        }
+        if !context.modesAllowed.contains(mode) {
+            findings.append(
+                Finding(
+                    .modeNotAllowed, message: "exec_mode \(mode.rawValue) is not allowed in this spool",
+                    advice: "allowed: \(context.modesAllowed.map(\.rawValue).sorted().joined(separator: ", ")) (modes in spool.yaml)"))
+        }
+        return mode
+    }
+
+    private func workingFolder(_ prompt: PromptFile) -> [Finding] {
+        guard let cwd = prompt.settings.cwd else { return [] }
+        let path = cwd.hasPrefix("/") ? cwd : context.repoRoot + "/" + cwd
+        var info = stat()
+        if stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR { return [] }
+        return [
+            Finding(
+                .cwdMissing, message: "the working folder \(printable(path)) does not exist",
+                advice: "make it, or correct cwd (relative paths start at the repo root)")
+        ]
+    }
+
+    private func script(_ prompt: PromptFile) async -> [Finding] {
+        let blocks = prompt.blocks.filter { !$0.marks.isSkipped }
+        guard !blocks.isEmpty else {
+            if prompt.findings.contains(where: { $0.severity == .error }) { return [] }
+            return [
+                Finding(
+                    .nothingToRun, message: "there is no shell block to run",
+                    advice: "put the commands in a fenced block marked bash, or set exec_mode: agent")
+            ]
+        }
+        var findings: [Finding] = []
+        var missing: [String: Int] = [:]
+        for shellName in Set(blocks.map(\.shell)) where !isOnPath(shellName.rawValue) {
+            let line = blocks.first { $0.shell == shellName }.map { $0.firstLine - 1 }
+            findings.append(
+                Finding(
+                    .interpreterMissing, line: line, message: "\(shellName.rawValue) is not on PATH",
+                    advice: "install it, or mark the block for another shell"))
+        }
+        guard let shell else { return findings }
+        for block in blocks {
+            let result = await shell.check(block)
+            findings += result.findings
+            for name in result.commands where missing[name] == nil && !isOnPath(name) { missing[name] = block.firstLine }
+        }
+        for (name, line) in missing.sorted(by: { ($0.value, $0.key) < ($1.value, $1.key) }) {
+            findings.append(
+                Finding(
+                    .toolMissing, line: line, message: "\(printable(name)) is not on PATH here",
+                    advice: "install it where the prompt runs, if the block does not bring it"))
+        }
+        return findings
+    }
+
+    private func isOnPath(_ name: String) -> Bool {
+        if name.contains("/") { return true }
+        return context.searchPath.split(separator: ":").contains { access($0 + "/" + name, X_OK) == 0 }
+    }
+
+    private func ordered(_ findings: [Finding]) -> [Finding] {
+        let rank: [Finding.Severity: Int] = [.error: 0, .warning: 1, .info: 2]
+        return findings.enumerated().sorted { a, b in
+            let left = (a.element.line ?? 0, rank[a.element.severity] ?? 3, a.offset)
+            let right = (b.element.line ?? 0, rank[b.element.severity] ?? 3, b.offset)
+            return left < right
+        }.map(\.element)
+    }
+}

@@ -1,0 +1,46 @@
+// The checks that need no shell analysis: what a prompt lacks, and secrets of well-known shape anywhere in its text.
+
+import Foundation
+
+enum PromptChecks {
+    /// The information findings.
+    static func notes(_ prompt: PromptFile, mode: ExecMode) -> [Finding] {
+        var findings: [Finding] = []
+        if !prompt.hasFrontMatter {
+            findings.append(
+                Finding(.noFrontMatter, line: 1, message: "the prompt has no front matter", advice: "nothing to do; toggles come from the profile"))
+        }
+        if prompt.settings.gate.isEmpty {
+            findings.append(
+                Finding(
+                    .noGate, message: "no completion gate: exit codes alone decide",
+                    advice: "name what must exist afterwards under verify.files_exist"))
+        }
+        if !hasHeading(prompt.body) {
+            findings.append(
+                Finding(.sectionMissing, message: "no heading says what the prompt is for", advice: "begin with a line such as “# What this does”"))
+        }
+        if let line = firstLine(of: prompt, holding: ["/home/", "/Users/", "C:\\Users\\"]) {
+            findings.append(
+                Finding(
+                    .hostPath, line: line, message: "a path of one person's machine", advice: "use $HOME or $REPO_ROOT, so that it runs elsewhere too"))
+        }
+        return findings
+    }
+
+    private static func hasHeading(_ body: String) -> Bool {
+        body.utf8.first == UInt8(ascii: "#") || body.contains("\n#")
+    }
+
+    private static func firstLine(of prompt: PromptFile, holding needles: [String]) -> Int? {
+        let body = Array(prompt.body.utf8)
+        guard needles.contains(where: { prompt.body.utf8.count >= $0.utf8.count && prompt.body.contains($0) }) else { return nil }
+        var line = prompt.bodyFirstLine
+        for part in body.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            let text = String(decoding: part, as: UTF8.self)
+            if needles.contains(where: text.contains) { return line }
+            line += 1
+        }
+        return nil
+    }
+}
