@@ -154,11 +154,4 @@ public func absolutePath(_ path: String) -> String {
 }
 
 /// `text` as one word of a POSIX shell, for hints that a person may paste.
-public func shellQuoted(_ text: String) -> String {
-    let plain = text.utf8.allSatisfy { byte in
-        (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5A) || (byte >= 0x61 && byte <= 0x7A)
-            || "/._-+@%:,=".utf8.contains(byte)
-    }
-    if plain && !text.isEmpty { return text }
-    return "'" + text.replacing("'", with: "'\\''") + "'"
-}
+public func shellQuoted(_ text: String) -> String { ShellText.quote(text) }

@@ -62,16 +62,18 @@ public struct Schedule: Sendable, Hashable {
         var words = batchCommand
         if let path { words = ["/usr/bin/env", "PATH=\(path)"] + words }
         let command = ShellText.join(words)
-        // A backslash of ours before a percent sign would be taken for cron's; sh has no other spelling inside quotes.
-        guard !command.contains("\\%") else {
-            throw FlowspoolError(
-                .invalidInput, "\(printable(command)) holds \\%, which a crontab line cannot carry",
-                hint: "rename the folder, or use --systemd")
-        }
         var escaped = ""
+        var previous: Unicode.Scalar?
         for scalar in command.unicodeScalars {
+            // A backslash of ours before a percent sign would be taken for cron's; sh has no other spelling inside quotes.
+            guard scalar != "%" || previous != "\\" else {
+                throw FlowspoolError(
+                    .invalidInput, "\(printable(command)) holds \\%, which a crontab line cannot carry",
+                    hint: "rename the folder, or use --systemd")
+            }
             if scalar == "%" { escaped += "\\" }
             escaped.unicodeScalars.append(scalar)
+            previous = scalar
         }
         guard escaped.utf8.count <= Self.commandBytesMax else {
             throw FlowspoolError(

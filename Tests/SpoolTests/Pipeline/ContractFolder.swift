@@ -51,4 +51,6 @@ let hostileNames = [
     "plain.md", "with space.md", "new\nline.md", "tab\there.md", "quote'd.md", "double\"quoted.md", "$(touch pwned).md",
     "`id`.md", "back\\slash.md", "-rf.md", "--from.md", "#comment.md", "%percent.md", "é.md", "e\u{301}.md", "\u{1B}[31mred.md",
     "\r.md", "a\u{2028}b.md", "\u{202E}dm.exe.md", " lead.md", "trail .md ", "*.md", "~.md", "\u{1F600}.md", "\u{7F}.md",
+    // An accent after it makes a quote another Character, and still a quote for the shell.
+    "'\u{301}; touch pwned; '\u{301}.md", "%\u{301}.md", "\n\u{301}.md", "\"\u{301}.md",
 ]

@@ -80,14 +80,14 @@ private let hasAnalyzer = FileManager.default.isExecutableFile(atPath: analyzer)
         let root = "/srv/100%/\(name)"
         let line = try Schedule(executable: "/usr/bin/printf", root: root).crontabLine(CronExpression("0 2 * * *"))
         // What cron does with a line: the command ends at the first bare percent sign; "\%" becomes "%".
-        var command = ""
-        var rest = line.dropFirst("0 2 * * * ".count)[...]
-        while let character = rest.first, character != "%" {
-            rest = rest.hasPrefix("\\%") ? rest.dropFirst() : rest
+        var command = String.UnicodeScalarView()
+        var rest = line.dropFirst("0 2 * * * ".count).unicodeScalars[...]
+        while let scalar = rest.first, scalar != "%" {
+            if scalar == "\\", rest.dropFirst().first == "%" { rest = rest.dropFirst() }
             command.append(rest.removeFirst())
         }
         #expect(rest.isEmpty)
-        let shown = command.replacingOccurrences(of: "/usr/bin/printf pipeline", with: "printf '%s\\n'")
+        let shown = String(command).replacingOccurrences(of: "/usr/bin/printf pipeline", with: "printf '%s\\n'")
         #expect(try run("/bin/sh", ["-c", shown]).output.utf8.elementsEqual("--root\n\(root)\n".utf8))
     }
 
