@@ -17,6 +17,13 @@ public enum FolderEvent: Sendable, Hashable {
 public protocol EventSource: Sendable {
     /// The hints, from the first `.rescan(.start)` on, until the surrounding task is cancelled or `stop` is called.
     var events: AsyncStream<FolderEvent> { get }
+    /// What the source has counted since it was made. Safe to read at any time, also after `stop`.
+    var statistics: WatchStatistics { get }
     /// Ends the stream; on return nothing of the source runs any more.
     func stop() async
+}
+
+extension EventSource {
+    /// A source that counts nothing.
+    public var statistics: WatchStatistics { WatchStatistics() }
 }
