@@ -1,0 +1,169 @@
+"""The machine as the harness uses it: where things are, what is installed, work folders that go away, processes that end.
+
+Nothing outside Benchmarks/build/ is written, and only processes that were started here are ended.
+"""
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+BENCHMARKS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REPOSITORY = os.path.dirname(BENCHMARKS)
+BUILD = os.path.join(BENCHMARKS, "build")
+LIMITS = ("spawn_loop", "durable_loop", "watch_spawn", "stamp_time", "fill")
+
+# No locale, no user configuration: every contestant starts its children from the same small environment.
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": BUILD, "LC_ALL": "C", "USER": "root", "SHELL": "/bin/bash"}
+
+
+def flowspool():
+    return os.environ.get("FLOWSPOOL_BIN", os.path.join(REPOSITORY, ".build", "release", "flowspool"))
+
+
+def limit(name):
+    return os.path.join(BUILD, name)
+
+
+def compile_limits():
+    """Builds the C programs; the one that a block runs is linked statically so that it starts at once."""
+    os.makedirs(BUILD, exist_ok=True)
+    compiler = shutil.which("cc") or shutil.which("clang") or "cc"
+    for name in LIMITS:
+        static = ["-static"] if name == "stamp_time" else []
+        source = os.path.join(BENCHMARKS, "limits", name + ".c")
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", limit(name), source] + static, check=True)
+
+
+@contextlib.contextmanager
+def work_folder():
+    """An empty folder on the repository's own filesystem (a tmpfs would make every fsync free)."""
+    folder = os.path.join(BUILD, f"work-{os.getpid()}-{time.monotonic_ns()}")
+    os.makedirs(folder)
+    try:
+        yield folder
+    finally:
+        # rm is several times faster than shutil.rmtree over a million files.
+        subprocess.run(["rm", "-rf", folder], check=False)
+
+
+def settle():
+    """Lets what the last run left dirty reach the disk, so that the next one does not pay for it."""
+    os.sync()
+
+
+def run(arguments, cwd, timeout_seconds=300, **options):
+    """Runs a command to its end, quietly; returns the seconds it took. Anything but exit 0 is an error."""
+    start = time.monotonic_ns()
+    result = subprocess.run(
+        arguments, cwd=cwd, env=options.pop("env", ENVIRONMENT), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=timeout_seconds, **options)
+    seconds = (time.monotonic_ns() - start) / 1e9
+    if result.returncode != 0:
+        tail = result.stdout.decode(errors="replace")[-2000:]
+        raise RuntimeError(f"{' '.join(map(str, arguments))[:200]} exited {result.returncode}:\n{tail}")
+    return seconds
+
+
+def output(arguments, cwd=REPOSITORY, env=None):
+    return subprocess.run(
+        arguments, cwd=cwd, env=env or ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True).stdout
+
+
+@contextlib.contextmanager
+def background(arguments, cwd, stdout=subprocess.DEVNULL, env=None):
+    """A process that runs beside the harness, in a group of its own that is ended at the end."""
+    log = open(os.path.join(cwd, f".stderr-{time.monotonic_ns()}"), "w+b")
+    process = subprocess.Popen(
+        arguments, cwd=cwd, env=env or ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log,
+        start_new_session=True)
+    process.log = log
+    try:
+        yield process
+    finally:
+        stop(process)
+        log.close()
+
+
+def stop(process, grace_seconds=10):
+    """TERM to the process, then KILL to its group; returns when it is gone."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            pass
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_until(condition, what, process=None, seconds_max=120, pause_seconds=0.001):
+    """Waits for `condition`; a process that dies meanwhile, or too long a wait, is an error that shows what it said."""
+    deadline = time.monotonic() + seconds_max
+    while not condition():
+        if process is not None and process.poll() is not None or time.monotonic() > deadline:
+            said = ""
+            if process is not None and hasattr(process, "log"):
+                process.log.seek(0)
+                said = process.log.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"waited in vain for {what}; {said}")
+        time.sleep(pause_seconds)
+
+
+def lines(path):
+    """Integers, one a line, that `stamp_time` wrote; a last line that is not whole yet is left out."""
+    try:
+        with open(path, "rb") as file:
+            return [int(line) for line in file.read().split(b"\n")[:-1]]
+    except FileNotFoundError:
+        return []
+
+
+def line_count(path):
+    """How many times `stamp_time` wrote to the file. Each line has the same length until the clock gains a digit: counted."""
+    try:
+        with open(path, "rb") as file:
+            return file.read().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def describe():
+    """What RESULTS.md says of this machine, as (name, value) pairs."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        model = re.search(r"model name\s*:\s*(.*)", file.read())
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory = int(re.search(r"MemTotal:\s*(\d+)", file.read())[1]) / 1024 / 1024
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    filesystem = output(["stat", "-f", "-c", "%T", BENCHMARKS]).strip()
+    return [
+        ("processor", f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores"),
+        ("memory", f"{memory:.0f} GiB"),
+        ("system", f"{system}, Linux {platform.release()}"),
+        ("filesystem", filesystem),
+        ("load before", " ".join(f"{value:.2f}" for value in os.getloadavg())),
+    ]
+
+
+PACKAGES = ("bash", "task-spooler", "nq", "parallel", "findutils", "incron", "inotify-tools", "python3")
+
+
+def versions():
+    """flowspool's version and those of the peers' packages."""
+    found = [("flowspool", commit())]
+    for package in PACKAGES:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            found.append((package, output(["dpkg-query", "-W", "-f", "${Version}", package]).strip()))
+    return found
+
+
+def commit():
+    try:
+        return "commit " + output(["git", "describe", "--always", "--dirty"]).strip()
+    except subprocess.CalledProcessError:
+        return "unknown"
