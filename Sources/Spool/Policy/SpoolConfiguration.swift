@@ -15,30 +15,6 @@ public struct SpoolConfiguration: Sendable, Equatable {
         case every(seconds: Double)
     }
 
-    /// How long finished jobs are kept; nil: for ever.
-    public struct Retention: Sendable, Hashable {
-        public var olderThanSeconds: Double?
-        /// As many finished jobs are kept whatever their age.
-        public var keep: Int?
-        public init() {}
-    }
-
-    /// Something that a command is run at.
-    public enum NotifyEvent: String, Sendable, CaseIterable {
-        case jobFailed = "job_failed"
-        case jobHeld = "job_held"
-        case spoolHold = "spool_hold"
-        case batchDone = "batch_done"
-    }
-
-    /// A command that is told of events: one JSON document on its standard input.
-    public struct Notification: Sendable, Hashable {
-        /// Program and arguments; never a shell line.
-        public var command: [String]
-        public var events: Set<NotifyEvent>
-        public var timeoutSeconds: Double
-    }
-
     /// What an agent may do.
     public enum Permissions: String, Sendable, CaseIterable { case read, edit, full }
 
@@ -73,8 +49,10 @@ public struct SpoolConfiguration: Sendable, Equatable {
     /// Larger prompts are refused.
     public var sizeLimitBytes = 1 << 20
     public var poll = Poll.automatic
+    /// What `prune` goes by; without limits it takes nothing away.
     public var retention = Retention()
-    public var notifications: [Notification] = []
+    /// Commands that hear of events.
+    public var notifiers: [Notifier.Configuration] = []
     /// What the blocks of one attempt may print before the middle is cut out.
     public var logLimitBytes = 64 << 20
     /// Wait before a failed attempt is tried again.

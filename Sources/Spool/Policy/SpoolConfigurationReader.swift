@@ -29,7 +29,7 @@ enum SpoolConfigurationReader {
         result.retryDelaySeconds = top.seconds("retry_delay", 0...secondsMax, shown: "from 0", &faults) ?? 0
         result.poll = readPoll(top, &faults) ?? result.poll
         result.retention = readRetention(top, &faults)
-        result.notifications = readNotifications(top, &faults)
+        result.notifiers = readNotifiers(top, &faults)
         result.environment = readEnvironment(top, &faults)
         result.runners = readRunners(top, &faults)
         result.hostsAllowed =
@@ -57,31 +57,33 @@ enum SpoolConfigurationReader {
 
     private static func readRetention(
         _ top: ConfigurationSection, _ faults: inout ConfigurationFaults
-    ) -> SpoolConfiguration.Retention {
-        var result = SpoolConfiguration.Retention()
+    ) -> Retention {
+        var result = Retention()
         guard let section = top.section("retention", keys: ["older_than", "keep"], &faults) else { return result }
-        result.olderThanSeconds = section.seconds("older_than", 1...secondsMax, shown: "from 1", &faults)
+        result.olderThanMilliseconds = section.seconds("older_than", 1...secondsMax, shown: "from 1", &faults).map {
+            Int64($0 * 1000)
+        }
         result.keep = section.int("keep", 0...Int.max, &faults)
         return result
     }
 
     /// One mapping, or a list of them.
-    private static func readNotifications(
+    private static func readNotifiers(
         _ top: ConfigurationSection, _ faults: inout ConfigurationFaults
-    ) -> [SpoolConfiguration.Notification] {
+    ) -> [Notifier.Configuration] {
         guard let node = top.node("notify") else { return [] }
         switch node.kind {
         case .null: return []
         case .list(let elements):
-            return elements.enumerated().compactMap { readNotification($1, "$.notify[\($0)]", &faults) }
+            return elements.enumerated().compactMap { readNotifier($1, "$.notify[\($0)]", &faults) }
         default:
-            return readNotification(node, "$.notify", &faults).map { [$0] } ?? []
+            return readNotifier(node, "$.notify", &faults).map { [$0] } ?? []
         }
     }
 
-    private static func readNotification(
+    private static func readNotifier(
         _ node: ConfigurationNode, _ path: String, _ faults: inout ConfigurationFaults
-    ) -> SpoolConfiguration.Notification? {
+    ) -> Notifier.Configuration? {
         let section = ConfigurationSection(node, path: path, keys: ["command", "events", "timeout"], &faults)
         let command = section.strings("command", allowed: "a text (quote numbers)", &faults) { !$0.utf8.contains(0) }
         if case .map = node.kind, section.node("command") == nil {
@@ -90,11 +92,13 @@ enum SpoolConfigurationReader {
         if let list = section.node("command"), let command, command.first?.isEmpty ?? true {
             faults.add(section.path("command"), at: list.position, "no program; allowed: a list of the program and its arguments")
         }
-        let events = section.words("events", SpoolConfiguration.NotifyEvent.self, &faults)
+        let events = section.words("events", Notifier.Event.self, &faults)
         let timeout = section.seconds("timeout", 0.1...3600, shown: "from 0.1 to 1h", &faults)
         return command.map {
-            SpoolConfiguration.Notification(
-                command: $0, events: events ?? Set(SpoolConfiguration.NotifyEvent.allCases), timeoutSeconds: timeout ?? 30)
+            var result = Notifier.Configuration(command: $0)
+            result.events = events ?? result.events
+            result.timeoutSeconds = timeout ?? result.timeoutSeconds
+            return result
         }
     }
 

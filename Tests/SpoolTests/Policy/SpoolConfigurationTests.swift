@@ -46,12 +46,12 @@ private func faults(_ text: String) -> [String] {
         #expect(configuration.poll == .automatic)
         #expect(configuration.retryDelaySeconds == 30)
         #expect(configuration.logLimitBytes == 16 << 20)
-        #expect(configuration.retention.olderThanSeconds == 2_592_000)
+        #expect(configuration.retention.olderThanMilliseconds == 2_592_000_000)
         #expect(configuration.retention.keep == 1000)
         #expect(
-            configuration.notifications == [
+            configuration.notifiers == [
                 .init(
-                    command: ["mail", "-s", "flowspool", "ops@example.org"], events: [.jobFailed, .spoolHold], timeoutSeconds: 10)
+                    command: ["mail", "-s", "flowspool", "ops@example.org"], events: [.jobFailed, .spoolHold], timeoutSeconds: 20)
             ])
         #expect(configuration.environment.withholds("PGPASSFILE"))
         #expect(!configuration.environment.withholds("CI_TOKEN"))
@@ -80,9 +80,9 @@ private func faults(_ text: String) -> [String] {
 
     @Test func notify_mayBeSeveral() throws {
         let configuration = try read("notify:\n- command: [a]\n- {command: [b, \"1\"], events: job_held}\n")
-        #expect(configuration.notifications.map(\.command) == [["a"], ["b", "1"]])
-        #expect(configuration.notifications.map(\.events) == [Set(SpoolConfiguration.NotifyEvent.allCases), [.jobHeld]])
-        #expect(configuration.notifications[0].timeoutSeconds == 30)
+        #expect(configuration.notifiers.map(\.command) == [["a"], ["b", "1"]])
+        #expect(configuration.notifiers.map(\.events) == [Set(Notifier.Event.allCases), [.jobHeld]])
+        #expect(configuration.notifiers[0].timeoutSeconds == 10)
     }
 
     @Test func everyFault_isListedAtOnceWithItsLine() {
