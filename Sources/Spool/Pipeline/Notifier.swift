@@ -1,31 +1,12 @@
-// `notify:` of spool.yaml: a command of the user's that hears of events. It gets the event as JSON on standard input and a
-// time limit. What always holds: whatever the command does or fails to do, the spool goes on; the caller gets a sentence for
+// `notify:` of spool.yaml: commands of the user's that hear of events. Each gets the event as JSON on standard input and a
+// time limit. What always holds: whatever a command does or fails to do, the spool goes on; the caller gets a sentence for
 // the log. The command is an argument vector, never a shell string, and no part of it comes from a prompt.
 
 import Foundation
 
-/// Tells a user's command what happened.
+/// Tells the user's commands what happened.
 public struct Notifier: Sendable {
-    /// What can be heard of (issue of `spool.yaml`, key `notify`).
-    public enum Event: String, Sendable, CaseIterable {
-        case jobFailed = "job_failed"
-        case jobHeld = "job_held"
-        case spoolHold = "spool_hold"
-        case batchDone = "batch_done"
-    }
-
-    public struct Configuration: Sendable, Hashable {
-        /// Program and arguments; the program is absolute or looked up in `PATH`.
-        public var command: [String]
-        public var events: Set<Event>
-        /// Afterwards the command's group is ended, > 0.
-        public var timeoutSeconds: Double
-        public init(command: [String], events: Set<Event> = Set(Event.allCases), timeoutSeconds: Double = 10) {
-            self.command = command
-            self.events = events
-            self.timeoutSeconds = timeoutSeconds
-        }
-    }
+    public typealias Event = SpoolConfiguration.NotifyEvent
 
     /// One event, as the command hears of it. What is nil is `null` in the JSON.
     public struct Message: Sendable, Hashable {
@@ -62,61 +43,77 @@ public struct Notifier: Sendable {
         }
     }
 
-    private let configuration: Configuration
+    private let notifications: [SpoolConfiguration.Notification]
     private let executor: any Executor
     private let scratch: Directory
     private let environment: [String: String]
 
     /// - Parameters:
+    ///   - notifications: as spool.yaml has them; programs are absolute or looked up in `PATH`.
     ///   - scratch: where the event and the command's output stand meanwhile (`.flowspool/`).
     ///   - environment: the command's whole environment; `FLOWSPOOL_EVENT` is added.
     public init(
-        _ configuration: Configuration, executor: any Executor, scratch: Directory, environment: [String: String]
+        _ notifications: [SpoolConfiguration.Notification], executor: any Executor, scratch: Directory,
+        environment: [String: String]
     ) {
-        self.configuration = configuration
+        self.notifications = notifications
         self.executor = executor
         self.scratch = scratch
-        self.environment = environment
+        // Systemd listens to the runner alone.
+        self.environment = environment.filter { $0.key != SystemdNotify.variable }
     }
 
-    /// Runs the command for `message` and waits for it, unless its events leave this one out.
+    /// Whether any command wants to hear of `event`.
+    public func wants(_ event: Event) -> Bool { notifications.contains { $0.events.contains(event) } }
+
+    /// Runs the commands that want to hear of `message`, side by side, and waits for them.
     ///
-    /// Call it beside the work, not in its way: it takes up to the time limit.
-    /// - Returns: what went wrong, for the log; nil where nothing did. Nothing is ever thrown.
-    public func notify(_ message: Message) async -> String? {
-        guard configuration.events.contains(message.event), let program = configuration.command.first else { return nil }
+    /// Call it beside the work, not in its way: it takes up to the longest time limit.
+    /// - Returns: what went wrong, a line for each command; empty where nothing did. Nothing is ever thrown.
+    public func notify(_ message: Message) async -> [String] {
+        await withTaskGroup(of: String?.self) { group in
+            for notification in notifications where notification.events.contains(message.event) {
+                group.addTask { await run(notification, message) }
+            }
+            var failures: [String] = []
+            for await failure in group { if let failure { failures.append(failure) } }
+            return failures.sorted()
+        }
+    }
+
+    private func run(_ notification: SpoolConfiguration.Notification, _ message: Message) async -> String? {
+        guard let program = notification.command.first else { return nil }
         let name = "notify-\(UUID().uuidString)"
         let input = name + ".json"
         let output = name + ".log"
+        let failure: String?
         do {
             try scratch.replace(input, with: Data((message.json.compact + "\n").utf8), syncsFolder: false)
+            var environment = environment
+            environment["FLOWSPOOL_EVENT"] = message.event.rawValue
+            let result = await executor.run(
+                Command(
+                    executable: program, arguments: Array(notification.command.dropFirst()), environment: environment,
+                    workingDirectory: message.spool, inputPath: scratch.pathOf(input), outputPath: scratch.pathOf(output),
+                    timeoutSeconds: notification.timeoutSeconds))
+            failure = self.failure(result.ending, output, notification.timeoutSeconds)
         } catch {
-            return "notify \(message.event.rawValue): \(error)"
+            failure = "was not told: \(error)"
         }
-        var environment = environment
-        environment["FLOWSPOOL_EVENT"] = message.event.rawValue
-        // Systemd listens to the runner alone.
-        environment[SystemdNotify.variable] = nil
-        let result = await executor.run(
-            Command(
-                executable: program, arguments: Array(configuration.command.dropFirst()), environment: environment,
-                workingDirectory: message.spool, inputPath: scratch.pathOf(input), outputPath: scratch.pathOf(output),
-                timeoutSeconds: configuration.timeoutSeconds))
-        let failure = failure(result.ending, output)
         for leftover in [input, output] {
-            // Litter in .flowspool/ is no reason to bother anybody; `prune` takes it away.
+            // Litter in .flowspool/ is no reason to bother anybody.
             try? scratch.remove(leftover)
         }
         return failure.map { "notify \(message.event.rawValue): \(printable(program)) \($0)" }
     }
 
-    private func failure(_ ending: CommandResult.Ending, _ output: String) -> String? {
+    private func failure(_ ending: CommandResult.Ending, _ output: String, _ timeoutSeconds: Double) -> String? {
         let what: String
         switch ending {
         case .exited(0), .cancelled: return nil
         case .exited(let code): what = "exited \(code)"
         case .signalled(let signal): what = "was ended by signal \(signal)"
-        case .timedOut: what = "took longer than \(configuration.timeoutSeconds) s and was ended"
+        case .timedOut: what = "took longer than \(timeoutSeconds) s and was ended"
         case .notStarted(let why): return "could not be started: \(printable(why))"
         }
         return what + (firstLine(output).map { ": \($0)" } ?? "")

@@ -26,6 +26,12 @@ public struct Retention: Sendable, Hashable {
         self.keep = keep
     }
 
+    /// What `retention:` in spool.yaml says.
+    public init(_ configuration: SpoolConfiguration.Retention) {
+        olderThanMilliseconds = configuration.olderThanSeconds.map { Int64(min($0, 1e12) * 1000) }
+        keep = configuration.keep
+    }
+
     /// The jobs that go, oldest first. A rule without limits selects nothing.
     ///
     /// With both limits a job goes only if it is older *and* not among the newest: `--keep` is a promise, not a target.
@@ -42,19 +48,19 @@ public struct Retention: Sendable, Hashable {
         return finished.map(\.job)
     }
 
-    /// An age: a whole number with `s`, `m`, `h`, `d` or `w`, such as `30d`.
+    /// An age: a number with a unit, such as `30d` (`Quantity`). A bare number is refused: someone who means days and gets
+    /// seconds loses every job.
     ///
     /// - Returns: milliseconds.
     /// - Throws: `FlowspoolError(.invalidInput)`.
     public static func parseAge(_ text: String) throws(FlowspoolError) -> Int64 {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
-        // ASCII digits only, and no more than a century, so that nothing overflows.
-        if let unit = text.last.flatMap({ units[$0] }), text.dropLast().utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let number = Int64(text.dropLast()), number <= 36_525 * 86_400 / unit
+        // No more than a century, so that nothing overflows.
+        if let last = text.utf8.last, !(0x30...0x39).contains(last), let seconds = Quantity.seconds(text),
+            seconds <= 36_525 * 86_400
         {
-            return number * unit * 1000
+            return Int64(seconds * 1000)
         }
         throw FlowspoolError(
-            .invalidInput, "“\(printable(text))” is no age", hint: "a whole number and a unit, such as 90s, 15m, 12h, 30d or 8w")
+            .invalidInput, "“\(printable(text))” is no age", hint: "a number and a unit, such as 90s, 15m, 12h, 30d or 8w")
     }
 }

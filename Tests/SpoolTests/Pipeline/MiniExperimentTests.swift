@@ -13,7 +13,7 @@ private func success() -> MiniExperiment.Observation {
         exitCode: 0, status: "done", isOnHold: false,
         prompts: names.map {
             MiniExperiment.Prompt(
-                name: $0, artefacts: ["a/\($0).txt": true], state: .done, ready: "yes", execStatus: "success",
+                name: $0, artefacts: ["a/\($0).txt": true], state: .done, preflightStatus: "ready", execStatus: "success",
                 pipelineStatus: "success", gate: "pass")
         },
         events: [entry(.startup)]
@@ -28,11 +28,12 @@ private func halt() -> MiniExperiment.Observation {
         exitCode: 10, status: "hold", isOnHold: true,
         prompts: [
             MiniExperiment.Prompt(
-                name: "c1.md", artefacts: ["c1": false], state: .failed, ready: "yes", execStatus: "failed",
+                name: "c1.md", artefacts: ["c1": false], state: .failed, preflightStatus: "ready", execStatus: "failed",
                 pipelineStatus: "hold",
                 gate: "skipped"),
             MiniExperiment.Prompt(
-                name: "c2.md", artefacts: ["c2": false], state: .queued, ready: nil, execStatus: nil, pipelineStatus: nil,
+                name: "c2.md", artefacts: ["c2": false], state: .queued, preflightStatus: nil, execStatus: nil,
+                pipelineStatus: nil,
                 gate: nil),
         ],
         events: [
@@ -59,15 +60,16 @@ private func halt() -> MiniExperiment.Observation {
         ("summary status is missing", { $0.status = nil }),
         ("hold is set", { $0.isOnHold = true }),
         ("first event is prompt_start", { $0.events.removeFirst() }),
-        ("last event is prompt_success", { $0.events.removeLast() }),
+        ("pipeline_done is missing", { $0.events.removeLast() }),
+        ("pipeline_hold is in the log", { $0.events.append(entry(.pipelineHold)) }),
         ("prompt-01-mini.md: events is prompt_start prompt_run, expected", { $0.events.remove(at: 3) }),
         ("a/prompt-01-mini.md.txt is missing", { $0.prompts[0].artefacts["a/prompt-01-mini.md.txt"] = false }),
         ("asks for no artefacts", { $0.prompts[0].artefacts = [:] }),
         ("state is failed", { $0.prompts[1].state = .failed }),
         ("state is waiting", { $0.prompts[1].state = nil }),
-        ("ready is missing", { $0.prompts[1].ready = nil }),
+        ("preflight stamp is missing", { $0.prompts[1].preflightStatus = nil }),
         ("exec stamp is failed", { $0.prompts[1].execStatus = "failed" }),
-        ("pipeline stamp is hold", { $0.prompts[1].pipelineStatus = "hold" }),
+        ("pipeline stamp is hold, expected success or done", { $0.prompts[1].pipelineStatus = "hold" }),
         ("completion gate is skipped", { $0.prompts[1].gate = "skipped" }),
         ("prompts/ holds no prompts", { $0.prompts = [] }),
     ]

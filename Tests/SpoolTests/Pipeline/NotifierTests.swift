@@ -36,18 +36,20 @@ private final class RecordingExecutor: Executor {
 
     private func notify(
         _ executor: RecordingExecutor, in folder: ContractFolder, events: Set<Notifier.Event> = [.jobFailed],
-        command: [String] = ["/usr/bin/hook", "a b"], event: Notifier.Event = .jobFailed
-    ) async -> String? {
-        let configuration = Notifier.Configuration(command: command, events: events, timeoutSeconds: 3)
+        commands: [[String]] = [["/usr/bin/hook", "a b"]], event: Notifier.Event = .jobFailed
+    ) async -> [String] {
+        let notifications = commands.map {
+            SpoolConfiguration.Notification(command: $0, events: events, timeoutSeconds: 3)
+        }
         let environment = ["PATH": "/bin", "NOTIFY_SOCKET": "/run/x"]
-        return await Notifier(configuration, executor: executor, scratch: folder.directory, environment: environment)
+        return await Notifier(notifications, executor: executor, scratch: folder.directory, environment: environment)
             .notify(message(event))
     }
 
     @Test func notify_runsTheCommandWithTheEventOnItsInput() async throws {
         let folder = try ContractFolder()
         let executor = RecordingExecutor(.exited(0))
-        #expect(await notify(executor, in: folder) == nil)
+        #expect(await notify(executor, in: folder) == [])
         let (command, input) = try #require(executor.commands.withLock { $0.first })
         #expect(command.executable == "/usr/bin/hook" && command.arguments == ["a b"] && command.timeoutSeconds == 3)
         #expect(command.environment == ["PATH": "/bin", "FLOWSPOOL_EVENT": "job_failed"])
@@ -64,8 +66,8 @@ private final class RecordingExecutor: Executor {
     @Test func notify_anEventThatIsNotWanted_runsNothing() async throws {
         let folder = try ContractFolder()
         let executor = RecordingExecutor(.exited(0))
-        #expect(await notify(executor, in: folder, event: .batchDone) == nil)
-        #expect(await notify(executor, in: folder, command: []) == nil)
+        #expect(await notify(executor, in: folder, event: .batchDone) == [])
+        #expect(await notify(executor, in: folder, commands: [[]]) == [])
         #expect(executor.commands.withLock { $0.isEmpty })
     }
 
@@ -74,7 +76,9 @@ private final class RecordingExecutor: Executor {
         (.timedOut, "took longer than 3.0 s"), (.notStarted("no such file"), "could not be started: no such file"),
     ]) func notify_whenTheCommandFails_tellsItInOneLine(ending: CommandResult.Ending, words: String) async throws {
         let folder = try ContractFolder()
-        let failure = await notify(RecordingExecutor(ending, output: "no \u{1B}[31mroute\nmore\n"), in: folder)
+        let failures = await notify(RecordingExecutor(ending, output: "no \u{1B}[31mroute\nmore\n"), in: folder)
+        let failure = failures.first
+        #expect(failures.count == 1)
         #expect(failure?.hasPrefix("notify job_failed: /usr/bin/hook ") == true)
         #expect(failure?.contains(words) == true, "\(failure ?? "")")
         #expect(try folder.names.isEmpty)
@@ -85,7 +89,14 @@ private final class RecordingExecutor: Executor {
         let folder = try ContractFolder(calls: faults.calls)
         faults.fail(.write, ENOSPC)
         let executor = RecordingExecutor(.exited(0))
-        #expect(await notify(executor, in: folder)?.contains("write") == true)
+        #expect(await notify(executor, in: folder).first?.contains("was not told") == true)
         #expect(executor.commands.withLock { $0.isEmpty })
+    }
+
+    @Test func notify_severalCommands_runsEach() async throws {
+        let folder = try ContractFolder()
+        let executor = RecordingExecutor(.exited(1))
+        let failures = await notify(executor, in: folder, commands: [["b"], ["a"]])
+        #expect(failures == ["notify job_failed: a exited 1", "notify job_failed: b exited 1"])
     }
 }
