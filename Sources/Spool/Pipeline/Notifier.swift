@@ -6,7 +6,27 @@ import Foundation
 
 /// Tells the user's commands what happened.
 public struct Notifier: Sendable {
-    public typealias Event = SpoolConfiguration.NotifyEvent
+    /// What can be heard of.
+    public enum Event: String, Sendable, CaseIterable {
+        case jobFailed = "job_failed"
+        case jobHeld = "job_held"
+        case spoolHold = "spool_hold"
+        case batchDone = "batch_done"
+    }
+
+    /// One command, as spool.yaml has it.
+    public struct Configuration: Sendable, Hashable {
+        /// Program and arguments; the program is absolute or looked up in `PATH`.
+        public var command: [String]
+        public var events: Set<Event>
+        /// Afterwards the command's group is ended, > 0.
+        public var timeoutSeconds: Double
+        public init(command: [String], events: Set<Event> = Set(Event.allCases), timeoutSeconds: Double = 10) {
+            self.command = command
+            self.events = events
+            self.timeoutSeconds = timeoutSeconds
+        }
+    }
 
     /// One event, as the command hears of it. What is nil is `null` in the JSON.
     public struct Message: Sendable, Hashable {
@@ -43,20 +63,20 @@ public struct Notifier: Sendable {
         }
     }
 
-    private let notifications: [SpoolConfiguration.Notification]
+    private let configurations: [Configuration]
     private let executor: any Executor
     private let scratch: Directory
     private let environment: [String: String]
 
     /// - Parameters:
-    ///   - notifications: as spool.yaml has them; programs are absolute or looked up in `PATH`.
+    ///   - configurations: as spool.yaml has them.
     ///   - scratch: where the event and the command's output stand meanwhile (`.flowspool/`).
     ///   - environment: the command's whole environment; `FLOWSPOOL_EVENT` is added.
     public init(
-        _ notifications: [SpoolConfiguration.Notification], executor: any Executor, scratch: Directory,
+        _ configurations: [Configuration], executor: any Executor, scratch: Directory,
         environment: [String: String]
     ) {
-        self.notifications = notifications
+        self.configurations = configurations
         self.executor = executor
         self.scratch = scratch
         // Systemd listens to the runner alone.
@@ -64,7 +84,7 @@ public struct Notifier: Sendable {
     }
 
     /// Whether any command wants to hear of `event`.
-    public func wants(_ event: Event) -> Bool { notifications.contains { $0.events.contains(event) } }
+    public func wants(_ event: Event) -> Bool { configurations.contains { $0.events.contains(event) } }
 
     /// Runs the commands that want to hear of `message`, side by side, and waits for them.
     ///
@@ -72,8 +92,8 @@ public struct Notifier: Sendable {
     /// - Returns: what went wrong, a line for each command; empty where nothing did. Nothing is ever thrown.
     public func notify(_ message: Message) async -> [String] {
         await withTaskGroup(of: String?.self) { group in
-            for notification in notifications where notification.events.contains(message.event) {
-                group.addTask { await run(notification, message) }
+            for configuration in configurations where configuration.events.contains(message.event) {
+                group.addTask { await run(configuration, message) }
             }
             var failures: [String] = []
             for await failure in group { if let failure { failures.append(failure) } }
@@ -81,8 +101,8 @@ public struct Notifier: Sendable {
         }
     }
 
-    private func run(_ notification: SpoolConfiguration.Notification, _ message: Message) async -> String? {
-        guard let program = notification.command.first else { return nil }
+    private func run(_ configuration: Configuration, _ message: Message) async -> String? {
+        guard let program = configuration.command.first else { return nil }
         let name = "notify-\(UUID().uuidString)"
         let input = name + ".json"
         let output = name + ".log"
@@ -93,10 +113,10 @@ public struct Notifier: Sendable {
             environment["FLOWSPOOL_EVENT"] = message.event.rawValue
             let result = await executor.run(
                 Command(
-                    executable: program, arguments: Array(notification.command.dropFirst()), environment: environment,
+                    executable: program, arguments: Array(configuration.command.dropFirst()), environment: environment,
                     workingDirectory: message.spool, inputPath: scratch.pathOf(input), outputPath: scratch.pathOf(output),
-                    timeoutSeconds: notification.timeoutSeconds))
-            failure = self.failure(result.ending, output, notification.timeoutSeconds)
+                    timeoutSeconds: configuration.timeoutSeconds))
+            failure = self.failure(result.ending, output, configuration.timeoutSeconds)
         } catch {
             failure = "was not told: \(error)"
         }

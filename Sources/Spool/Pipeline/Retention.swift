@@ -26,12 +26,6 @@ public struct Retention: Sendable, Hashable {
         self.keep = keep
     }
 
-    /// What `retention:` in spool.yaml says.
-    public init(_ configuration: SpoolConfiguration.Retention) {
-        olderThanMilliseconds = configuration.olderThanSeconds.map { Int64(min($0, 1e12) * 1000) }
-        keep = configuration.keep
-    }
-
     /// The jobs that go, oldest first. A rule without limits selects nothing.
     ///
     /// With both limits a job goes only if it is older *and* not among the newest: `--keep` is a promise, not a target.

@@ -38,11 +38,11 @@ private final class RecordingExecutor: Executor {
         _ executor: RecordingExecutor, in folder: ContractFolder, events: Set<Notifier.Event> = [.jobFailed],
         commands: [[String]] = [["/usr/bin/hook", "a b"]], event: Notifier.Event = .jobFailed
     ) async -> [String] {
-        let notifications = commands.map {
-            SpoolConfiguration.Notification(command: $0, events: events, timeoutSeconds: 3)
+        let configurations = commands.map {
+            Notifier.Configuration(command: $0, events: events, timeoutSeconds: 3)
         }
         let environment = ["PATH": "/bin", "NOTIFY_SOCKET": "/run/x"]
-        return await Notifier(notifications, executor: executor, scratch: folder.directory, environment: environment)
+        return await Notifier(configurations, executor: executor, scratch: folder.directory, environment: environment)
             .notify(message(event))
     }
 
