@@ -21,7 +21,10 @@ public final class ContractFiles: Sendable {
     ///   read-only, before anything was changed; `SystemCallError` for trouble of the machine.
     public init(root: Directory) throws {
         self.root = root
-        try Self.check(root)
+        try Self.checkNames(root)
+        // The state judges itself before it touches anything; the two that come after it must have been judged by then.
+        try IDList.check(.failed, in: root)
+        try EventLog.check(in: root)
         state = try IDList(.state, in: root)
         failed = try IDList(.failed, in: root)
         log = try EventLog(in: root)
@@ -29,6 +32,13 @@ public final class ContractFiles: Sendable {
 
     /// Checks without opening or changing anything: what `--dry-run` and `doctor` need.
     public static func check(_ root: Directory) throws {
+        try checkNames(root)
+        try IDList.check(.state, in: root)
+        try IDList.check(.failed, in: root)
+        try EventLog.check(in: root)
+    }
+
+    private static func checkNames(_ root: Directory) throws {
         do {
             try root.checkWritable()
         } catch {
@@ -38,7 +48,6 @@ public final class ContractFiles: Sendable {
                 hint: "make it writable (`ls -ld \(ShellText.quote(printable(root.path)))`) or choose another --root")
         }
         for file in ContractFile.allCases { _ = try root.contractStatus(file.name) }
-        try HoldFile.check(in: root)
     }
 
     /// Replaces the plan: absolute paths in order, one a line (control characters and `\` escaped as `\n`, `\\`, `\xHH`).

@@ -75,9 +75,16 @@ public final class EventLog: Sendable {
         return String(decoding: text.utf8.prefix(detailBytesMax), as: UTF8.self) + "…"
     }
 
-    private static func repair(_ file: inout AppendFile) throws {
+    /// Throws where the log would be refused; changes nothing, and makes nothing that is missing.
+    static func check(in directory: Directory) throws {
+        guard try directory.contractStatus(ContractFile.log.name) != nil else { return }
+        _ = try unfinishedLine(of: AppendFile(ContractFile.log.name, in: directory))
+    }
+
+    /// The last line, where it has no newline; nil where the log ends as it should.
+    private static func unfinishedLine(of file: borrowing AppendFile) throws -> ArraySlice<UInt8>? {
         let tail = try file.tail(lineBytesMax)
-        guard let last = tail.last, last != UInt8(ascii: "\n") else { return }
+        guard let last = tail.last, last != UInt8(ascii: "\n") else { return nil }
         let newline = tail.lastIndex(of: UInt8(ascii: "\n"))
         guard newline != nil || tail.count == file.size else {
             throw FlowspoolError(
@@ -85,8 +92,12 @@ public final class EventLog: Sendable {
                 "\(printable(file.path)) ends in a line of more than \(lineBytesMax) bytes, so it is not a log of flowspool",
                 hint: "move it out of the way; flowspool makes the file anew")
         }
-        let piece = tail[(newline.map { $0 + 1 } ?? 0)...]
-        // Power loss on some file systems leaves NUL bytes; they are no JSON either.
+        return tail[(newline.map { $0 + 1 } ?? 0)...]
+    }
+
+    private static func repair(_ file: inout AppendFile) throws {
+        guard let piece = try unfinishedLine(of: file) else { return }
+        // Power loss on some file systems leaves NUL bytes; they are no JSON either. A piece is no error, it is cut off.
         if let value = try? JSON.parse(piece), value.objectValue != nil {
             try file.append([UInt8(ascii: "\n")], durably: false)
         } else {

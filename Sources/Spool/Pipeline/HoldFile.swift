@@ -87,11 +87,6 @@ public struct HoldFile: Sendable, Equatable {
         try root.contractStatus(ContractFile.hold.name) != nil
     }
 
-    /// Throws where the name is taken by something that is no file.
-    static func check(in root: Directory) throws {
-        _ = try exists(in: root)
-    }
-
     /// Lifts the hold durably; that there is none is no error.
     public static func remove(in root: Directory) throws {
         _ = try exists(in: root)

@@ -92,10 +92,30 @@ public final class IDList: Sendable {
 
     // MARK: - Reading
 
+    /// Throws where the file would be refused; changes nothing, and makes nothing that is missing.
+    static func check(_ file: ContractFile, in directory: Directory) throws {
+        guard try directory.contractStatus(file.name) != nil else { return }
+        let open = try AppendFile(file.name, in: directory)
+        _ = try parse(try open.readAll(bytesMax: bytesMax), open.path)
+    }
+
+    /// What a last line without its newline needs.
+    private enum Repair { case none, endLine, cut(Int) }
+
     private static func load(_ file: inout AppendFile) throws -> Set<ExactText> {
-        let bytes = try file.readAll(bytesMax: bytesMax)
+        let (ids, repair) = try parse(try file.readAll(bytesMax: bytesMax), file.path)
+        // Only after every line was judged: a file that is refused is not touched.
+        switch repair {
+        case .none: break
+        case .endLine: try file.append([UInt8(ascii: "\n")], durably: true)
+        case .cut(let count): try file.cut(count)
+        }
+        return ids
+    }
+
+    private static func parse(_ bytes: [UInt8], _ path: String) throws(FlowspoolError) -> (Set<ExactText>, Repair) {
         var ids: Set<ExactText> = []
-        var unfinished: ArraySlice<UInt8>?
+        var repair = Repair.none
         var line = 1
         var start = bytes.startIndex
         while start < bytes.endIndex {
@@ -104,21 +124,16 @@ public final class IDList: Sendable {
             if content.last == UInt8(ascii: "\r") { content.removeLast() }
             if let id = id(content) {
                 ids.insert(ExactText(id))
-                if newline == nil { unfinished = [] }
-            } else if newline == nil {
-                unfinished = bytes[start...]
-                guard mayBeTorn(content) else { throw foreign(file.path, line, content) }
-            } else if !content.isEmpty {
-                throw foreign(file.path, line, content)
+                if newline == nil { repair = .endLine }
+            } else if newline == nil, mayBeTorn(content) {
+                repair = .cut(bytes.endIndex - start)
+            } else if newline == nil || !content.isEmpty {
+                throw foreign(path, line, content)
             }
             line += 1
             start = (newline ?? bytes.endIndex - 1) + 1
         }
-        // Only after every line was judged: a file that is refused is not touched.
-        if let unfinished {
-            if unfinished.isEmpty { try file.append([UInt8(ascii: "\n")], durably: true) } else { try file.cut(unfinished.count) }
-        }
-        return ids
+        return (ids, repair)
     }
 
     private static func foreign(_ path: String, _ line: Int, _ content: ArraySlice<UInt8>) -> FlowspoolError {

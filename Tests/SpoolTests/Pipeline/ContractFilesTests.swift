@@ -80,6 +80,23 @@ private func summary(root: String) -> BatchSummary {
         #expect(try folder.text(.pendingPreview) == "new.md\n")
     }
 
+    @Test(arguments: [ContractFile.state, .failed, .log]) func open_oneFileThatIsRefused_changesNone(file: ContractFile) throws {
+        let folder = try ContractFolder()
+        let torn: [ContractFile: String] = [.state: "a.md--0123", .failed: "b.md--0123", .log: "{\"ts"]
+        for (name, text) in torn { try folder.write(text, to: name) }
+        let foreign = file == .log ? String(repeating: "x", count: 70_000) : "foreign\n"
+        try folder.write(foreign, to: file)
+        #expect(throws: FlowspoolError.self) { try ContractFiles(root: folder.directory) }
+        #expect(throws: FlowspoolError.self) { try ContractFiles.check(folder.directory) }
+        for (name, text) in torn { #expect(try folder.text(name) == (name == file ? foreign : text)) }
+    }
+
+    @Test func check_nothingThere_makesNothing() throws {
+        let folder = try ContractFolder()
+        try ContractFiles.check(folder.directory)
+        #expect(try folder.names.isEmpty)
+    }
+
     @Test func summary_asWritten_isTheGoldenText() throws {
         var value = summary(root: "/spool")
         value.status = .hold
