@@ -16,34 +16,12 @@ struct InotifyHooks: Sendable {
 }
 
 final class InotifyLoop {
-    private struct Standing {
-        let session: InotifySession
-        let wake: Int32?
-        let folder: Int32
-        let identity: FolderIdentity
-        /// The watch on the folder above, and the folder's name in it; nil for `/` and where that may not be read.
-        let above: (watch: Int32, name: [UInt8])?
-    }
-
-    private struct Missing {
-        let session: InotifySession
-        let wake: Int32?
-        let above: (watch: Int32, name: [UInt8])?
-        let nearest: String?
-    }
-
     private enum State {
-        case standing(Standing)
-        case missing(Missing)
+        case standing(StandingWatch)
+        case missing(MissingWatch)
         case blind
     }
 
-    private static let folderMask =
-        Int32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
-        | Int32(IN_ONLYDIR)
-    /// While the folder stands, its name in the folder above can only go away or be taken by another, or that folder be moved.
-    private static let aboveMask = Int32(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
-    private static let missingMask = Int32(IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
     /// What ends a watch, or makes its path lead elsewhere.
     private static let goneBits = Int32(IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT)
 
@@ -66,7 +44,7 @@ final class InotifyLoop {
         self.wakeFile = wakeFile
         reconcileAt = hooks.now() + options.reconcileInterval
         retryAt = hooks.now() + options.retryInterval
-        state = .standing(try makeStanding())
+        state = .standing(try StandingWatch(path, wakeFile))
         noteWatches(trouble: nil)
         queue.push(.rescan(.start))
     }
@@ -97,12 +75,12 @@ final class InotifyLoop {
         queue.count { $0.wakeups += 1 }
     }
 
-    private func handle(_ reading: InotifySession.Reading, _ standing: Standing) {
+    private func handle(_ reading: InotifySession.Reading, _ standing: StandingWatch) {
         switch reading {
         case .nothing:
             return
-        case .failed:
-            rewatch(.replaced)
+        case .failed(let errno):
+            rest(after: .system("inotify", path.text, errno: errno))
         case .event(let event) where event.has(Int32(IN_Q_OVERFLOW)):
             // What was lost may be the notice that the folder is gone, so the watch cannot be trusted either.
             queue.count { $0.kernelOverflows += 1 }
@@ -125,12 +103,12 @@ final class InotifyLoop {
         }
     }
 
-    private func handle(_ reading: InotifySession.Reading, _ missing: Missing) {
+    private func handle(_ reading: InotifySession.Reading, _ missing: MissingWatch) {
         switch reading {
         case .nothing:
             return
-        case .failed:
-            rewatch(.replaced)
+        case .failed(let errno):
+            rest(after: .system("inotify", path.text, errno: errno))
         case .event(let event):
             let isOnTheWay = event.watch == missing.above?.watch && event.name == missing.above?.name
             if isOnTheWay || (event.watch != missing.wake && event.has(Self.goneBits | Int32(IN_Q_OVERFLOW))) {
@@ -186,7 +164,7 @@ final class InotifyLoop {
         // The path may change under these steps; then they are repeated, at most 8 times, and the next retry goes on.
         for _ in 0..<8 where !wakeFile.isStopping {
             do {
-                state = .standing(try makeStanding())
+                state = .standing(try StandingWatch(path, wakeFile))
                 noteWatches(trouble: nil)
                 queue.count { $0.replacements += reason == .replaced ? 1 : 0 }
                 queue.push(.rescan(reason))
@@ -196,7 +174,7 @@ final class InotifyLoop {
             }
             guard trouble?.code == .folderMissing || trouble?.code == .notAFolder else { break }
             do {
-                let missing = try makeMissing()
+                let missing = try MissingWatch(path, wakeFile)
                 if path.identity == nil, path.nearestAbove?.folder.text == missing.nearest {
                     state = .missing(missing)
                     trouble = nil
@@ -208,10 +186,17 @@ final class InotifyLoop {
                 break
             }
         }
+        if case .blind = state, let trouble, !wakeFile.isStopping { return rest(after: trouble) }
+        retryAt = hooks.now() + options.retryInterval
+        noteWatches(trouble: nil)
+    }
+
+    /// Lets the folder be unwatched until the next retry. Nothing announces a change meanwhile, so it is said to have one.
+    private func rest(after trouble: WatcherError) {
+        endSession()
         retryAt = hooks.now() + options.retryInterval
         noteWatches(trouble: trouble)
-        // Nothing will announce a change there, so each retry says that there may be one.
-        if case .blind = state, !wakeFile.isStopping { queue.push(.rescan(.poll)) }
+        queue.push(.rescan(.poll))
     }
 
     /// By name and not by letting go of it: the library has one session at a time, and a caller may still hold the old one.
@@ -222,61 +207,6 @@ final class InotifyLoop {
         case .blind: break
         }
         state = .blind
-    }
-
-    private func makeStanding() throws(WatcherError) -> Standing {
-        let session = try InotifySession()
-        let wake = watchWakeFile(session)
-        // The folder above first: what happens to the folder from here on is announced.
-        let opened = openAbove(path.resolved)
-        defer { if let opened { close(opened.descriptor) } }
-        let above = opened.flatMap { watchAbove($0, mask: Self.aboveMask, session) }
-        // By descriptor, so that the folder watched is the one whose identity is noted. Both descriptors stay open until
-        // both watches stand: the library tells watches apart by path.
-        let descriptor = try path.open()
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .reaching(path.text, errno: errno) }
-        let folder = try session.watch("/proc/self/fd/\(descriptor)/", mask: Self.folderMask, naming: path.text)
-        let identity = FolderIdentity(device: status.st_dev, inode: status.st_ino)
-        return Standing(session: session, wake: wake, folder: folder, identity: identity, above: above)
-    }
-
-    private func makeMissing() throws(WatcherError) -> Missing {
-        let session = try InotifySession()
-        let wake = watchWakeFile(session)
-        let nearest = path.nearestAbove
-        guard let nearest, let descriptor = try? nearest.folder.open() else {
-            // Gone in between, or not to be searched: the retry interval takes its place.
-            return Missing(session: session, wake: wake, above: nil, nearest: nearest?.folder.text)
-        }
-        defer { close(descriptor) }
-        let above = watchAbove((descriptor, nearest.name), mask: Self.missingMask, session)
-        return Missing(session: session, wake: wake, above: above, nearest: nearest.folder.text)
-    }
-
-    private func openAbove(_ path: FolderPath?) -> (descriptor: Int32, name: [UInt8])? {
-        // Where the folder above may not be searched, the folder's own events and the reconcile interval have to do.
-        guard let parent = path?.parent, let descriptor = try? parent.folder.open() else { return nil }
-        return (descriptor, parent.name)
-    }
-
-    private func watchAbove(
-        _ above: (descriptor: Int32, name: [UInt8]), mask: Int32, _ session: InotifySession
-    ) -> (watch: Int32, name: [UInt8])? {
-        // As above: without read permission there is no watch, and the intervals have to do.
-        guard let watch = try? session.watch("/proc/self/fd/\(above.descriptor)/", mask: mask, naming: path.text) else {
-            return nil
-        }
-        return (watch, above.name)
-    }
-
-    private func watchWakeFile(_ session: InotifySession) -> Int32? {
-        // Where the system forbids it (a security module may) or announces nothing, the thread looks once a second whether
-        // it is to stop. It is the session's first watch, so any event is its own.
-        guard let watch = try? session.watch(wakeFile.path, mask: Int32(IN_MODIFY), naming: wakeFile.path) else { return nil }
-        wakeFile.touch()
-        return session.hasEvent() ? watch : nil
     }
 
     private func noteWatches(trouble: WatcherError?) {

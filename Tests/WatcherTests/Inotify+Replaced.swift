@@ -20,9 +20,9 @@ extension Inotify {
         }
 
         /// Watches the spool, lets `act` replace it, and checks that the new one is announced and watched.
-        func expectReplaced(_ act: () throws -> Void) async throws {
+        func expectReplaced(retryInterval: Duration = .seconds(3600), _ act: () throws -> Void) async throws {
             // Retries and reconciling are an hour away: only events can bring this about.
-            let options = WatchOptions(reconcileInterval: .seconds(3600), retryInterval: .seconds(3600))
+            let options = WatchOptions(reconcileInterval: .seconds(3600), retryInterval: retryInterval)
             let source = try InotifyEventSource(folder: spool, options: options)
             var reader = Reader(source)
             #expect(await reader.next() == .rescan(.start))
@@ -132,6 +132,42 @@ extension Inotify {
             try write("after.md", in: deep)
             #expect(await reader.upTo(.appeared(bytes("after.md"))) != nil)
             await source.stop()
+        }
+
+        /// Root may read any folder, so there is nothing to test as root.
+        @Test(.enabled(if: geteuid() != 0))
+        func folder_replacedByOneThatMayNotBeRead_isLookedAtByPollingUntilItMay() async throws {
+            let source = try InotifyEventSource(folder: spool, options: WatchOptions(retryInterval: .seconds(1)))
+            var reader = Reader(source)
+            #expect(await reader.next() == .rescan(.start))
+            try remove(spool)
+            try TemporaryFolder.check("mkdir", mkdir(spool, 0))
+            #expect(await reader.upTo(.rescan(.poll)) != nil)
+            #expect(source.statistics.trouble?.code == .notPermitted)
+            chmod(spool, 0o755)
+            #expect(await reader.upTo(.rescan(.replaced)) != nil)
+            #expect(source.statistics.trouble == nil)
+            try write("after.md", in: spool)
+            #expect(await reader.upTo(.appeared(bytes("after.md"))) != nil)
+            await source.stop()
+        }
+
+        @Test(.enabled(if: geteuid() != 0))
+        func start_onAFolderThatMayNotBeRead_saysSo() throws {
+            chmod(spool, 0)
+            let error = #expect(throws: WatcherError.self) { try InotifyEventSource(folder: spool) }
+            #expect(error?.code == .notPermitted)
+        }
+
+        /// The folder above may be searched but not read, so there is no watch on it.
+        @Test(.enabled(if: geteuid() != 0))
+        func folder_belowOneThatMayNotBeRead_isWatchedAgainAllTheSame() async throws {
+            chmod(home, 0o311)
+            try await expectReplaced(retryInterval: .seconds(1)) {
+                try TemporaryFolder.check("rmdir", rmdir(spool))
+                try makeFolder(spool)
+            }
+            chmod(home, 0o755)
         }
 
         @Test func watchingAgainAHundredTimes_leavesNoWatchBehindAndPrintsNothing() async throws {
