@@ -17,10 +17,14 @@ public struct Command: Sendable, Hashable {
     public var errorPath: String?
     /// Time after which the group is ended (`TERM`, grace, `KILL`); nil: none.
     public var timeoutSeconds: Double?
+    /// Bound for each output file, in bytes: of more, the beginning and the end are kept and the cut is marked; nil: the
+    /// executor's own.
+    public var outputBytesMax: Int?
 
     public init(
         executable: String, arguments: [String], environment: [String: String], workingDirectory: String,
-        inputPath: String? = nil, outputPath: String, errorPath: String? = nil, timeoutSeconds: Double? = nil
+        inputPath: String? = nil, outputPath: String, errorPath: String? = nil, timeoutSeconds: Double? = nil,
+        outputBytesMax: Int? = nil
     ) {
         self.executable = executable
         self.arguments = arguments
@@ -30,6 +34,7 @@ public struct Command: Sendable, Hashable {
         self.outputPath = outputPath
         self.errorPath = errorPath
         self.timeoutSeconds = timeoutSeconds
+        self.outputBytesMax = outputBytesMax
     }
 }
 
@@ -47,10 +52,13 @@ public struct CommandResult: Sendable, Hashable {
     public var ending: Ending
     /// From start to end on the monotonic clock, in seconds.
     public var durationSeconds: Double
+    /// Why the output file is not complete (a full disk), as a sentence; nil when it is. A cut at the bound is not trouble.
+    public var outputTrouble: String?
 
-    public init(ending: Ending, durationSeconds: Double) {
+    public init(ending: Ending, durationSeconds: Double, outputTrouble: String? = nil) {
         self.ending = ending
         self.durationSeconds = durationSeconds
+        self.outputTrouble = outputTrouble
     }
 }
 

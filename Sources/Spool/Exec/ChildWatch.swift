@@ -1,0 +1,231 @@
+// Watches one started child to its end, on one thread: takes what it prints, ends it when its time is up or the work was
+// called off, and then ends whatever it left behind. Everything is waited for by event: the child and its remains by pidfd,
+// output by pipe, a cancellation by eventfd, time by the poll's own limit.
+//
+// How nothing escapes: this process adopts orphans (PR_SET_CHILD_SUBREAPER), so that a descendant whose parent ends becomes a
+// child of ours, whatever group or session it moved to. It is the attempt's when it is in the child's group, or carries the
+// attempt's `FLOWSPOOL_RUN_DIR`, or descends from such a process. A process that left the group, cleared its environment *and*
+// lost its parent before anything was signalled cannot be told from others and is let be.
+
+import CSystemCalls
+import Foundation
+
+/// A call-off that reaches a blocked thread. The descriptor lives as long as anybody holds this.
+final class CancelSignal: Sendable {
+    let descriptor: Int32
+
+    init() throws(SystemCallError) {
+        descriptor = flowspool_eventfd()
+        if descriptor < 0 { throw SystemCallError(call: .open, path: "eventfd", errno: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sets the signal for good; may be called from any thread, any number of times.
+    func set() {
+        var one: UInt64 = 1
+        // Fails only where the counter is at its limit, which is set as well.
+        _ = write(descriptor, &one, 8)
+    }
+}
+
+/// The watch over one child, from its start until nothing of it is left. One thread owns it.
+struct ChildWatch: ~Copyable {
+    /// What ended the wait for the leader.
+    enum Cause: Sendable { case ended, timedOut, cancelled }
+
+    let leader: pid_t
+    let runDirectory: String?
+    let graceSeconds: Double
+    private let cancel: CancelSignal
+    private var streams: [OutputStream]
+    /// On the monotonic clock, in nanoseconds.
+    private let deadline: UInt64?
+    /// When the processes that were asked to end are ended by force; nil before anything was asked, and after the force.
+    private var graceEnd: UInt64?
+    private var isKilling = false
+    /// Those who got the signal of the present stage.
+    private var signalled: Set<ProcessFacts.Identity> = []
+    /// Those who were ever signalled: they stay the attempt's, with whatever mark, when they fall to this process.
+    private var known: Set<ProcessFacts.Identity> = []
+
+    init(
+        leader: pid_t, runDirectory: String?, streams: [OutputStream], cancel: CancelSignal, deadline: UInt64?,
+        graceSeconds: Double
+    ) {
+        self.leader = leader
+        self.runDirectory = runDirectory
+        self.streams = streams
+        self.cancel = cancel
+        self.deadline = deadline
+        self.graceSeconds = graceSeconds
+    }
+
+    // MARK: The leader
+
+    /// Waits until the leader has ended, ending it when it must. It is not reaped, which keeps its pid and its group's
+    /// number from being used again.
+    mutating func waitForLeader(pidfd: Int32) -> Cause {
+        var cause = Cause.ended
+        while true {
+            let waited = wait(for: [pidfd], alsoForCancel: cause == .ended, until: cause == .ended ? deadline : graceEnd)
+            switch waited {
+            case .ready: return cause
+            case .cancelled: cause = .cancelled
+            case .timeUp where cause == .ended: cause = .timedOut
+            case .timeUp: break
+            }
+            escalate()
+            signalTree()
+        }
+    }
+
+    /// From nothing to TERM, from TERM to KILL. Only a process in an uninterruptible system call outlives that, and nothing
+    /// else can be done about one.
+    private mutating func escalate() {
+        isKilling = graceEnd != nil
+        graceEnd = isKilling ? nil : Self.now() + Self.nanoseconds(graceSeconds)
+        signalled = []
+    }
+
+    private var signal: Int32 { isKilling ? SIGKILL : SIGTERM }
+
+    /// To the group, and to the descendants that left it. The leader is not reaped, so its number is its own.
+    private mutating func signalTree() {
+        let below = ProcessTable.descendants(of: leader).compactMap(ProcessFacts.init(pid:))
+        kill(-leader, signal)
+        // A stopped process takes a TERM only when it goes on.
+        if !isKilling { kill(-leader, SIGCONT) }
+        for process in below {
+            if process.group == leader {
+                signalled.insert(process.identity)
+                known.insert(process.identity)
+            } else {
+                end(process)
+            }
+        }
+    }
+
+    // MARK: What is left
+
+    /// Ends what the leader left behind, and takes the last of the output. The leader has been reaped.
+    ///
+    /// Whoever had no TERM yet gets one, and the grace that is left of a termination under way, or a new one.
+    mutating func endRemains() {
+        // One system call in the usual case: no child of any kind.
+        while flowspool_has_children() != 0 {
+            let remains = remains()
+            if remains.isEmpty { break }
+            if graceEnd == nil && !isKilling { escalate() }
+            // While a child of ours in the group is not reaped, the group's number is its own; unlike one signal after the
+            // other, one to the group cannot be outrun by forking.
+            if isKilling && remains.contains(where: { $0.group == leader && $0.parent == getpid() }) { kill(-leader, SIGKILL) }
+            for process in remains { end(process) }
+            if waitForAny(of: remains, until: graceEnd) { escalate() }
+        }
+        for stream in streams { stream.finish() }
+    }
+
+    /// Adopted processes of this attempt that are alive, with their descendants. Ended ones are reaped on the way.
+    private func remains() -> [ProcessFacts] {
+        let ownSession = getsid(0)
+        var found: [ProcessFacts] = []
+        for pid in ProcessTable.ownChildren() {
+            guard let facts = ProcessFacts(pid: pid) else { continue }
+            if facts.isEnded {
+                // A child that this process started itself is in this session; who started it waits for it. One in another
+                // session was adopted, whosever it was, and nobody else will.
+                if facts.group == leader || facts.session != ownSession || known.contains(facts.identity) { Self.reap(pid) }
+                continue
+            }
+            let isOurs =
+                facts.group == leader || known.contains(facts.identity)
+                || (runDirectory != nil && ProcessTable.runDirectory(of: pid) == runDirectory)
+            guard isOurs else { continue }
+            found.append(facts)
+            found += ProcessTable.descendants(of: pid).compactMap(ProcessFacts.init(pid:)).filter { !$0.isEnded }
+        }
+        return found
+    }
+
+    /// Sends the present stage's signal, once to each process: through a pidfd, and only if the process that it opened is
+    /// still the one that was meant.
+    private mutating func end(_ process: ProcessFacts) {
+        guard signalled.insert(process.identity).inserted else { return }
+        known.insert(process.identity)
+        let descriptor = flowspool_pidfd_open(process.pid)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        guard ProcessFacts(pid: process.pid)?.identity == process.identity else { return }
+        _ = flowspool_pidfd_send_signal(descriptor, signal)
+        if !isKilling { _ = flowspool_pidfd_send_signal(descriptor, SIGCONT) }
+    }
+
+    /// Waits until one of the processes ends or the time is up. Returns whether the time is up.
+    private mutating func waitForAny(of processes: [ProcessFacts], until: UInt64?) -> Bool {
+        // One event is enough, so that not every process needs a descriptor.
+        var descriptors: [Int32] = []
+        defer { for descriptor in descriptors { close(descriptor) } }
+        for process in processes.prefix(64) {
+            let descriptor = flowspool_pidfd_open(process.pid)
+            // It ended since it was listed.
+            guard descriptor >= 0 else { return false }
+            descriptors.append(descriptor)
+        }
+        return wait(for: descriptors, alsoForCancel: false, until: until) == .timeUp
+    }
+
+    private static func reap(_ pid: pid_t) {
+        var code: Int32 = 0
+        var signalled: Int32 = 0
+        _ = flowspool_reap(pid, WNOHANG, &code, &signalled)
+    }
+
+    // MARK: Waiting
+
+    private enum Waited { case ready, timeUp, cancelled }
+
+    /// Waits until one of `descriptors` is ready, taking output meanwhile.
+    private mutating func wait(for descriptors: [Int32], alsoForCancel: Bool, until: UInt64?) -> Waited {
+        while true {
+            var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            // poll(2) skips negative descriptors.
+            polled.append(pollfd(fd: alsoForCancel ? cancel.descriptor : -1, events: Int16(POLLIN), revents: 0))
+            for stream in streams {
+                polled.append(pollfd(fd: stream.isAtEnd ? -1 : stream.descriptor, events: Int16(POLLIN), revents: 0))
+            }
+            let count = poll(&polled, nfds_t(polled.count), Self.milliseconds(until: until))
+            // EINTR, or EAGAIN for want of kernel memory: look again.
+            if count < 0 { continue }
+            for (index, stream) in streams.enumerated() where polled[descriptors.count + 1 + index].revents != 0 {
+                stream.take(isLast: false)
+            }
+            if polled[..<descriptors.count].contains(where: { $0.revents != 0 }) { return .ready }
+            if polled[descriptors.count].revents != 0 { return .cancelled }
+            // Also after output, or a child that never stops printing would never time out.
+            if let until, Self.now() >= until { return .timeUp }
+        }
+    }
+
+    /// The first trouble with an output file.
+    var outputTrouble: SystemCallError? { streams.compactMap(\.trouble).first }
+
+    /// CLOCK_MONOTONIC, in nanoseconds.
+    static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    /// At most 100 years, so that any number a person writes fits.
+    static func nanoseconds(_ seconds: Double) -> UInt64 {
+        seconds.isFinite ? UInt64(min(max(seconds, 0), 3_155_760_000) * 1e9) : 3_155_760_000 * 1_000_000_000
+    }
+
+    private static func milliseconds(until: UInt64?) -> Int32 {
+        guard let until else { return -1 }
+        let now = now()
+        // Rounded up, so that the wait is not repeated with 0 for the last fraction.
+        return until <= now ? 0 : Int32(min((until - now + 999_999) / 1_000_000, 86_400_000))
+    }
+}

@@ -1,0 +1,134 @@
+// A command made ready: its program found, its files open, its strings checked. What can be refused is refused here, before
+// anything runs, with a text that names the file or the folder.
+
+import CSystemCalls
+import Foundation
+
+/// Why a command was not started, for a person to read.
+struct NotStarted: Error, Sendable {
+    let text: String
+}
+
+/// A command that is ready to start. The thread that runs it owns the streams.
+struct Launch: @unchecked Sendable {
+    // Invariant behind @unchecked: `streams` are made here, handed to one thread, and looked at by nobody else afterwards.
+    let path: String
+    let arguments: [String]
+    let environment: [String: String]
+    let directory: String
+    let input: Descriptor
+    /// Output, and errors where they go elsewhere.
+    let streams: [OutputStream]
+    /// The attempt's mark on its processes.
+    let runDirectory: String?
+
+    init(_ command: Command, outputBytesMax: Int) throws(NotStarted) {
+        let strings = [command.executable, command.workingDirectory] + command.arguments + [command.inputPath ?? ""]
+        guard !strings.contains(where: { $0.utf8.contains(0) }),
+            !command.environment.contains(where: { $0.key.utf8.contains(0) || $0.value.utf8.contains(0) || $0.key.isEmpty })
+        else {
+            throw NotStarted(text: "a NUL byte in an argument, a path or the environment of \(printable(command.executable))")
+        }
+        var info = stat()
+        guard stat(command.workingDirectory, &info) == 0 else {
+            throw Self.failed("working folder \(printable(command.workingDirectory))", errno)
+        }
+        guard info.st_mode & S_IFMT == S_IFDIR else {
+            throw Self.failed("working folder \(printable(command.workingDirectory))", ENOTDIR)
+        }
+        path = try Self.find(command.executable, searchPath: command.environment["PATH"])
+        arguments = [command.executable] + command.arguments
+        environment = command.environment
+        directory = command.workingDirectory
+        runDirectory = command.environment[ProcessTable.mark]
+        do throws(SystemCallError) {
+            let inputPath = command.inputPath ?? "/dev/null"
+            input = Descriptor(
+                try SystemCalls.live.run(.open, inputPath) { open(inputPath, O_RDONLY | O_CLOEXEC | O_NOCTTY) })
+            let bytesMax = command.outputBytesMax ?? outputBytesMax
+            let output = try OutputStream(path: command.outputPath, bytesMax: bytesMax)
+            streams =
+                if let errorPath = command.errorPath {
+                    [output, try OutputStream(path: errorPath, bytesMax: bytesMax)]
+                } else {
+                    [output]
+                }
+        } catch {
+            throw NotStarted(text: error.description)
+        }
+    }
+
+    /// Starts the child on this thread; see `flowspool_start`.
+    func start() throws(NotStarted) -> (pid: pid_t, pidfd: Int32) {
+        var pid: pid_t = 0
+        var pidfd: Int32 = -1
+        var step = flowspool_step_clone
+        let code = withCStrings(arguments) { arguments in
+            withCStrings(environment.map { "\($0.key)=\($0.value)" }) { environment in
+                path.withCString { path in
+                    directory.withCString { directory in
+                        var child = flowspool_child(
+                            path: path, arguments: arguments, environment: environment, directory: directory,
+                            input: input.value, output: streams[0].writeDescriptor,
+                            error: streams[streams.count - 1].writeDescriptor)
+                        return flowspool_start(&child, &pid, &pidfd, &step)
+                    }
+                }
+            }
+        }
+        for stream in streams { stream.closeWriteEnd() }
+        switch (code, step) {
+        case (0, _): return (pid, pidfd)
+        case (let code, flowspool_step_directory): throw Self.failed("working folder \(printable(directory))", code)
+        case (let code, flowspool_step_exec): throw Self.failed(printable(path), code)
+        case (let code, _): throw Self.failed("could not start \(printable(path))", code)
+        }
+    }
+
+    private static func failed(_ what: String, _ code: Int32) -> NotStarted {
+        NotStarted(text: "\(what): \(String(cString: strerror(code)))")
+    }
+
+    /// As a shell looks a command up: a name with a slash is a path, any other is searched for (execvp(3)).
+    private static func find(_ name: String, searchPath: String?) throws(NotStarted) -> String {
+        if name.utf8.contains(UInt8(ascii: "/")) { return name }
+        for folder in (searchPath ?? "/usr/local/bin:/usr/bin:/bin").utf8.split(separator: UInt8(ascii: ":")) {
+            // An empty or a relative entry would mean the working folder, which a prompt can write to.
+            guard folder.first == UInt8(ascii: "/") else { continue }
+            let candidate = String(decoding: folder, as: UTF8.self) + "/" + name
+            var info = stat()
+            if access(candidate, X_OK) == 0, stat(candidate, &info) == 0, info.st_mode & S_IFMT == S_IFREG { return candidate }
+        }
+        throw NotStarted(text: "\(printable(name)): command not found in PATH")
+    }
+}
+
+/// A descriptor that is closed with its last holder.
+final class Descriptor: Sendable {
+    let value: Int32
+    init(_ value: Int32) { self.value = value }
+    deinit { close(value) }
+}
+
+/// Calls `body` with `strings` as a NULL-terminated array of C strings, valid during the call.
+private func withCStrings<R>(_ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R) -> R {
+    // One block for all the text, and one array of pointers into it.
+    var text: [CChar] = []
+    var offsets: [Int] = []
+    text.reserveCapacity(strings.reduce(0) { $0 + $1.utf8.count + 1 })
+    for string in strings {
+        offsets.append(text.count)
+        for byte in string.utf8 { text.append(CChar(bitPattern: byte)) }
+        text.append(0)
+    }
+    if text.isEmpty { text.append(0) }
+    return text.withUnsafeMutableBufferPointer { text in
+        var pointers: [UnsafeMutablePointer<CChar>?] = offsets.map { text.baseAddress?.advanced(by: $0) }
+        pointers.append(nil)
+        return pointers.withUnsafeBufferPointer { pointers in
+            // Never nil: the array holds the terminator at least.
+            guard let base = pointers.baseAddress else { preconditionFailure("an array with one element has an address") }
+            return body(base)
+        }
+    }
+}

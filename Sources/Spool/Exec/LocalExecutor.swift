@@ -1,0 +1,145 @@
+// Runs commands on this machine: one child in its own process group, output through a pipe into a bounded file, ended by TERM,
+// grace and KILL, and nothing of it left on return (`ChildWatch`). Each running command has one thread, which starts the
+// child, watches it and reaps it; the kernel ends the child with that thread if the runner is killed, and `endStrays` ends
+// what outlives even that.
+
+import CSystemCalls
+import Foundation
+
+/// This machine as an `Executor`.
+///
+/// Making one turns the process into the adopter of its orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), for good.
+/// Whatever else this process starts must stay in the process's own session, or it is taken for such an orphan.
+public struct LocalExecutor: Executor {
+    /// How children are started.
+    public enum Starter: Sendable, CaseIterable {
+        /// By clone(2) as vfork(2) does it: the fastest, and the child dies with the runner.
+        case direct
+        /// By the package swift-subprocess.
+        case subprocess
+    }
+
+    let graceSeconds: Double
+    let outputBytesMax: Int
+    let starter: Starter
+    let groups: GroupRecord?
+
+    /// - Parameters:
+    ///   - graceSeconds: from TERM to KILL.
+    ///   - outputBytesMax: bound of each output file where the command sets none; 4 KiB at least.
+    ///   - runsDirectory: the spool's `runs/`, where the groups that run are written down for `endStrays`; nil: nowhere.
+    public init(
+        graceSeconds: Double = 5, outputBytesMax: Int = 64 << 20, runsDirectory: String? = nil, starter: Starter = .direct
+    ) {
+        self.graceSeconds = graceSeconds
+        self.outputBytesMax = outputBytesMax
+        self.starter = starter
+        self.groups = runsDirectory.flatMap(GroupRecord.init(runsDirectory:))
+        // Cannot fail since Linux 3.4; if it did, orphans would go to init, and `endStrays` would find them at the next start.
+        _ = flowspool_adopt_orphans()
+    }
+
+    public func run(_ command: Command) async -> CommandResult {
+        let begin = ChildWatch.now()
+        let launch: Launch
+        let cancel: CancelSignal
+        do {
+            launch = try Launch(command, outputBytesMax: outputBytesMax)
+            cancel = try CancelSignal()
+        } catch {
+            let text = (error as? NotStarted)?.text ?? "\(error)"
+            return CommandResult(ending: .notStarted(text), durationSeconds: Self.seconds(since: begin))
+        }
+        guard !Task.isCancelled else { return CommandResult(ending: .cancelled, durationSeconds: 0) }
+        let deadline = command.timeoutSeconds.map { begin + ChildWatch.nanoseconds($0) }
+        let outcome = await withTaskCancellationHandler {
+            switch starter {
+            case .direct: await runDirectly(launch, cancel: cancel, deadline: deadline)
+            case .subprocess: await runBySubprocess(launch, cancel: cancel, deadline: deadline)
+            }
+        } onCancel: {
+            cancel.set()
+        }
+        return CommandResult(
+            ending: outcome.ending, durationSeconds: Self.seconds(since: begin), outputTrouble: outcome.trouble?.description)
+    }
+
+    struct Outcome: Sendable {
+        var ending: CommandResult.Ending
+        var trouble: SystemCallError?
+    }
+
+    private func runDirectly(_ launch: Launch, cancel: CancelSignal, deadline: UInt64?) async -> Outcome {
+        await onThread {
+            let child: (pid: pid_t, pidfd: Int32)
+            do throws(NotStarted) {
+                child = try launch.start()
+            } catch {
+                return Outcome(ending: .notStarted(error.text))
+            }
+            defer { close(child.pidfd) }
+            let slot = groups?.add(child.pid)
+            defer { slot.map { groups?.remove($0) } }
+            var watch = ChildWatch(
+                leader: child.pid, runDirectory: launch.runDirectory, streams: launch.streams, cancel: cancel,
+                deadline: deadline, graceSeconds: graceSeconds)
+            let cause = watch.waitForLeader(pidfd: child.pidfd)
+            var code: Int32 = 0
+            var isSignalled: Int32 = 0
+            let reaped = flowspool_reap(child.pid, 0, &code, &isSignalled)
+            let reapError = errno
+            watch.endRemains()
+            let ending: CommandResult.Ending =
+                switch cause {
+                case .timedOut: .timedOut
+                case .cancelled: .cancelled
+                // Somebody else's wait took the status: nothing is known of how it ended.
+                case .ended where reaped != 1: .notStarted("its status was lost: waitid: \(String(cString: strerror(reapError)))")
+                case .ended: isSignalled != 0 ? .signalled(code) : .exited(code)
+                }
+            return Outcome(ending: ending, trouble: watch.outputTrouble)
+        }
+    }
+
+    private static func seconds(since begin: UInt64) -> Double { Double(ChildWatch.now() - begin) / 1e9 }
+}
+
+/// Runs `body` on a thread of its own, and returns what it returns.
+///
+/// Not on a queue: the work blocks for as long as a child runs, and the thread that starts a child must live as long as the
+/// child (`flowspool_start`).
+@discardableResult
+func onThread<R: Sendable>(_ body: @escaping @Sendable () -> R) async -> R {
+    await withCheckedContinuation { continuation in
+        let work = ThreadWork { continuation.resume(returning: body()) }
+        if !work.start() {
+            // No thread to be had (EAGAIN): the caller's must do.
+            work.run()
+        }
+    }
+}
+
+private final class ThreadWork: Sendable {
+    let run: @Sendable () -> Void
+
+    init(run: @escaping @Sendable () -> Void) { self.run = run }
+
+    func start() -> Bool {
+        var thread = pthread_t()
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        pthread_attr_setstacksize(&attributes, 512 << 10)
+        let box = Unmanaged.passRetained(self)
+        let result = pthread_create(
+            &thread, &attributes,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<ThreadWork>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, box.toOpaque())
+        if result != 0 { box.release() }
+        return result == 0
+    }
+}
