@@ -38,7 +38,7 @@ struct ChildWatch: ~Copyable {
     let runDirectory: String?
     let graceSeconds: Double
     private let cancel: CancelSignal
-    private var streams: [OutputStream]
+    private var streams: [OutputPipe]
     /// On the monotonic clock, in nanoseconds.
     private let deadline: UInt64?
     /// When the processes that were asked to end are ended by force; nil before anything was asked, and after the force.
@@ -50,7 +50,7 @@ struct ChildWatch: ~Copyable {
     private var known: Set<ProcessFacts.Identity> = []
 
     init(
-        leader: pid_t, runDirectory: String?, streams: [OutputStream], cancel: CancelSignal, deadline: UInt64?,
+        leader: pid_t, runDirectory: String?, streams: [OutputPipe], cancel: CancelSignal, deadline: UInt64?,
         graceSeconds: Double
     ) {
         self.leader = leader

@@ -18,7 +18,7 @@ struct Launch: @unchecked Sendable {
     let directory: String
     let input: Descriptor
     /// Output, and errors where they go elsewhere.
-    let streams: [OutputStream]
+    let streams: [OutputPipe]
     /// The attempt's mark on its processes.
     let runDirectory: String?
 
@@ -46,10 +46,10 @@ struct Launch: @unchecked Sendable {
             input = Descriptor(
                 try SystemCalls.live.run(.open, inputPath) { open(inputPath, O_RDONLY | O_CLOEXEC | O_NOCTTY) })
             let bytesMax = command.outputBytesMax ?? outputBytesMax
-            let output = try OutputStream(path: command.outputPath, bytesMax: bytesMax)
+            let output = try OutputPipe(path: command.outputPath, bytesMax: bytesMax)
             streams =
                 if let errorPath = command.errorPath {
-                    [output, try OutputStream(path: errorPath, bytesMax: bytesMax)]
+                    [output, try OutputPipe(path: errorPath, bytesMax: bytesMax)]
                 } else {
                     [output]
                 }

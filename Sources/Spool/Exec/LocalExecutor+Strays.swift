@@ -73,10 +73,13 @@ struct Strays: Sendable {
         }
     }
 
+    /// Whether `pid` is never ended, whatever its marks.
+    func spares(_ pid: pid_t) -> Bool { spared.contains(pid) }
+
     /// The strays that are alive now.
     private func find() -> [ProcessFacts] {
         let all = ProcessTable.ownProcesses().compactMap(ProcessFacts.init(pid:)).filter {
-            !$0.isEnded && !spared.contains($0.pid)
+            !$0.isEnded && !spares($0.pid)
         }
         var found: Set<pid_t> = []
         for process in all where isMarked(process.pid) || isRecorded(process) { found.insert(process.pid) }

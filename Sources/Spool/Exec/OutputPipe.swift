@@ -7,7 +7,7 @@ import Foundation
 
 /// The reading end of a pipe and the log that it is written to. The thread that watches the child owns it; it is made before
 /// that thread starts and read after it has ended.
-final class OutputStream {
+final class OutputPipe {
     /// The reading end, not blocking.
     private(set) var descriptor: Int32
     /// The child's end; -1 once it has been given away.

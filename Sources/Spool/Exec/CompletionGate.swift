@@ -1,0 +1,82 @@
+// What must hold after a prompt's blocks succeeded (`verify` in its front matter). Every check is made, and everything that
+// does not hold is told at once. The paths and URLs come from the prompt: they are arguments here, never text of a command.
+
+import Foundation
+
+/// The completion gate.
+public struct CompletionGate: Sendable {
+    private let probe: any HTTPProbe
+
+    /// - Parameter probe: how URLs are asked.
+    public init(probe: any HTTPProbe = CurlProbe()) {
+        self.probe = probe
+    }
+
+    /// Makes the checks.
+    ///
+    /// - Parameters:
+    ///   - repoRoot: what relative paths begin from.
+    ///   - folder: where the probe may leave files, with names of its own.
+    ///   - environment: for the probe's child.
+    ///   - timeLeftSeconds: of the attempt; no check takes longer, nor longer than 10 s.
+    /// - Returns: one sentence for each check that does not hold; empty: the gate passes.
+    func ask(
+        _ specification: GateSpecification, repoRoot: String, folder: String, environment: [String: String],
+        executor: any Executor, timeLeftSeconds: Double
+    ) async -> [String] {
+        let begin = MonotonicTime.now
+        var problems = specification.filesExist.compactMap { Self.problem(withFile: $0, repoRoot: repoRoot) }
+        // One request answers for status and headers of a URL.
+        let urls = specification.http200 + specification.headers.keys.sorted().filter { !specification.http200.contains($0) }
+        for url in urls {
+            let left = timeLeftSeconds - begin.seconds
+            guard left > 0, !Task.isCancelled else { return problems + ["\(printable(url)): not asked, the job's time was up"] }
+            let request = HTTPProbeRequest(
+                url: url, timeoutSeconds: min(10, left), folder: folder, environment: environment)
+            switch await probe.get(request, on: executor) {
+            case .failure(let failure): problems.append("\(printable(url)): \(failure.text)")
+            case .success(let answer):
+                if specification.http200.contains(url) && answer.status != 200 {
+                    problems.append("\(printable(url)) answered \(answer.status), expected 200")
+                }
+                for wanted in specification.headers[url] ?? [] where !Self.carries(answer.headers, wanted) {
+                    problems.append("\(printable(url)): no header \(printable(wanted))")
+                }
+            }
+        }
+        return problems
+    }
+
+    private static func problem(withFile name: String, repoRoot: String) -> String? {
+        let path = name.hasPrefix("/") ? name : repoRoot + "/" + name
+        var info = stat()
+        guard stat(path, &info) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR
+                ? "\(printable(name)) does not exist" : "\(printable(name)): \(String(cString: strerror(errno)))"
+        }
+        switch info.st_mode & S_IFMT {
+        case S_IFREG: return info.st_size > 0 ? nil : "\(printable(name)) is empty"
+        case S_IFDIR: return isEmptyFolder(path) ? "\(printable(name)) is an empty folder" : nil
+        default: return nil
+        }
+    }
+
+    private static func isEmptyFolder(_ path: String) -> Bool {
+        var isEmpty = true
+        // A folder that cannot be listed exists, which is what was asked.
+        guard let folder = try? Directory(path: path) else { return false }
+        try? folder.forEachEntry { _, _ in
+            isEmpty = false
+            return false
+        }
+        return isEmpty
+    }
+
+    /// `wanted` is `Name: value` or `Name`. Names know no case (RFC 9110, 5.1); values are compared without outer blanks.
+    private static func carries(_ headers: [(name: String, value: String)], _ wanted: String) -> Bool {
+        let parts = wanted.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = parts[0].trimmingCharacters(in: .whitespaces).lowercased()
+        let value = parts.count == 2 ? parts[1].trimmingCharacters(in: .whitespaces) : nil
+        return headers.contains { $0.name.lowercased() == name && (value == nil || $0.value == value) }
+    }
+}

@@ -1,0 +1,63 @@
+// Runs a prompt's shell blocks, one child each, in order, and judges them by their marks; then the completion gate. It never
+// throws and never prints: whatever happens is an outcome with a class, a block and a sentence. On return `result.json` and
+// the logs stand in the run folder, and the executor has left nothing running.
+
+import Foundation
+
+/// The runner for `exec_mode: script` (DESIGN "Execution").
+public struct ScriptRunner: Runner {
+    private let logBytesMax: Int
+    private let gate: CompletionGate
+    private let calls: SystemCalls
+
+    /// - Parameters:
+    ///   - logBytesMax: bound for the logs of one attempt together; of a block that prints more, the beginning and the end
+    ///     are kept.
+    ///   - gate: what is asked after the blocks succeeded.
+    public init(logBytesMax: Int = 64 << 20, gate: CompletionGate = CompletionGate(), calls: SystemCalls = .live) {
+        self.logBytesMax = logBytesMax
+        self.gate = gate
+        self.calls = calls
+    }
+
+    public func run(
+        _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
+    ) async -> AttemptResult {
+        let begin = MonotonicTime.now
+        var result: AttemptResult
+        do {
+            let folder = try RunFolder(path: request.runDirectory, calls: calls)
+            var attempt = ScriptAttempt(
+                request: request, folder: folder, executor: executor, logBytesMax: logBytesMax, begin: begin, report: report)
+            result = await attempt.run(gate: gate)
+            result.durationMilliseconds = begin.milliseconds
+            do {
+                try folder.writeResult(Data(result.json(of: request).pretty.utf8))
+            } catch {
+                result.message += result.message.isEmpty ? "\(error)" : "; \(error)"
+            }
+        } catch {
+            result = AttemptResult(
+                outcome: .failed, failureClass: .runner, lastOKBlock: request.firstBlock - 1,
+                carriedEnvironment: request.carriedEnvironment, durationMilliseconds: begin.milliseconds, message: "\(error)")
+        }
+        return result
+    }
+}
+
+/// A moment on the monotonic clock, which a person who sets the time of day does not move.
+struct MonotonicTime: Sendable {
+    private let nanoseconds: UInt64
+
+    static var now: MonotonicTime { MonotonicTime(nanoseconds: ChildWatch.now()) }
+
+    /// Since this moment.
+    var seconds: Double { Double(ChildWatch.now() - nanoseconds) / 1e9 }
+    var milliseconds: Int { Int(seconds * 1000) }
+}
+
+/// `90 s`, `0.5 s`; at most three decimals.
+func spelled(seconds: Double) -> String {
+    let rounded = (seconds * 1000).rounded() / 1000
+    return rounded == rounded.rounded() && rounded < 1e15 ? "\(Int(rounded)) s" : "\(rounded) s"
+}

@@ -1,0 +1,110 @@
+// Ending what a crashed runner left. The tests orphan real processes: a shell starts them and ends before anything is swept.
+
+import CSystemCalls
+import Foundation
+import Testing
+
+@testable import Spool
+
+@Suite struct StraysTests {
+    /// Starts `script` under bash so that it outlives the one who started it, in a group of its own if `setsid`, and returns
+    /// the line it wrote to the FIFO `ready`.
+    private func orphan(_ scratch: Scratch, _ script: String, environment: [String: String] = [:]) async -> String {
+        // From here on orphans fall to this process, which reaps them when it has ended them; init may take its time.
+        _ = LocalExecutor()
+        let ready = scratch.fifo("ready-\(UUID().uuidString)")
+        // Not by Foundation's `Process`, which waits for whoever has its socket, the orphan too; nor by an executor's `run`,
+        // which would end the orphan.
+        let command = Command(
+            executable: "bash", arguments: ["-c", "setsid bash -c \"$SCRIPT\" &"],
+            environment: ["PATH": "/usr/bin:/bin", "SCRIPT": script, "READY": ready].merging(environment) { $1 },
+            workingDirectory: scratch.path, outputPath: "/dev/null")
+        await onThread {
+            guard let child = try? Launch(command, outputBytesMax: 4096).start() else { return }
+            var code: Int32 = 0
+            var isSignalled: Int32 = 0
+            _ = flowspool_reap(child.pid, 0, &code, &isSignalled)
+            close(child.pidfd)
+        }
+        return await scratch.line(from: ready)
+    }
+
+    private func sweep(_ runs: String, grace: Double = 0.1) async -> Int {
+        (try? await LocalExecutor(graceSeconds: grace).endStrays(runsDirectory: runs)) ?? -1
+    }
+
+    @Test func endStrays_endsTheWholeOrphanedGroup() async {
+        let scratch = Scratch()
+        let script = "trap '' TERM; sleep 100 & env -i sleep 100 & echo $$ $! > $READY; while :; do wait; sleep 1; done"
+        let line = await orphan(scratch, script, environment: ["FLOWSPOOL_RUN_DIR": scratch.file("runs/2026-01-01/1/attempt-1")])
+        let pids = line.split(separator: " ").map(String.init)
+        #expect(pids.count == 2 && !pids.contains(where: isGone))
+        #expect(await sweep(scratch.file("runs")) == 1)
+        for pid in pids { #expect(isGone(pid)) }
+        #expect(await sweep(scratch.file("runs")) == 0)
+    }
+
+    @Test func endStrays_leavesOtherSpoolsAlone() async {
+        let scratch = Scratch()
+        let script = "echo $$ > $READY; sleep 100"
+        let other = await orphan(scratch, script, environment: ["FLOWSPOOL_RUN_DIR": scratch.file("runs-other/1")])
+        let none = await orphan(scratch, script)
+        #expect(await sweep(scratch.file("runs")) == 0)
+        #expect(!isGone(other) && !isGone(none))
+        for pid in [other, none] { pid_t(pid).map { _ = kill($0, SIGKILL) } }
+    }
+
+    @Test func endStrays_findsASpoolUnderAnotherSpelling() async {
+        let scratch = Scratch()
+        mkdir(scratch.file("runs"), 0o700)
+        mkdir(scratch.file("runs/1"), 0o700)
+        symlink(scratch.path, scratch.file("link"))
+        let pid = await orphan(
+            scratch, "echo $$ > $READY; sleep 100", environment: ["FLOWSPOOL_RUN_DIR": scratch.file("link/runs/1")])
+        #expect(await sweep(scratch.file("runs")) == 1)
+        #expect(isGone(pid))
+    }
+
+    @Test func endStrays_findsAWrittenDownGroupWithoutMark() async {
+        let scratch = Scratch()
+        mkdir(scratch.file("runs"), 0o700)
+        let pid = await orphan(scratch, "echo $$ > $READY; exec env -i sleep 100")
+        let leader = pid_t(pid) ?? 0
+        let facts = ProcessFacts(pid: leader)
+        #expect(facts != nil)
+        let wrong = "\(leader) \((facts?.startTicks ?? 0) + 1) \(leader) \(ProcessTable.bootIdentifier())\n"
+        scratch.write("runs/.groups", wrong)
+        #expect(await sweep(scratch.file("runs")) == 0)
+        #expect(!isGone(pid))
+        scratch.write("runs/.groups", "\(leader) \(facts?.startTicks ?? 0) \(leader) \(ProcessTable.bootIdentifier())   \n")
+        #expect(await sweep(scratch.file("runs")) == 1)
+        #expect(isGone(pid))
+        #expect(scratch.text("runs/.groups").isEmpty)
+    }
+
+    @Test func endStrays_sparesItselfAndItsAncestors() async {
+        // A nested runner: this process has the mark of the outer spool in its environment.
+        let scratch = Scratch()
+        let strays = Strays(runsDirectory: scratch.file("runs"))
+        #expect(strays.spares(getpid()) && strays.spares(getppid()))
+    }
+
+    @Test func run_writesItsGroupDownWhileItRuns() async {
+        let scratch = Scratch()
+        mkdir(scratch.file("runs"), 0o700)
+        let ready = scratch.fifo("ready")
+        let executor = LocalExecutor(runsDirectory: scratch.file("runs"))
+        let command = scratch.bash("echo $$ > $D/ready; echo $$ > $D/ready; sleep 100")
+        let task = Task { await executor.run(command) }
+        // The second line comes when the first was read, which is after the start returned on the executor's thread, or
+        // about then: the record is written before the child's end is waited for.
+        let leader = await scratch.line(from: ready)
+        _ = await scratch.line(from: ready)
+        let entries = GroupRecord.entries(runsDirectory: scratch.file("runs"))
+        task.cancel()
+        #expect(await task.value.ending == .cancelled)
+        #expect(entries.map { String($0.leader) } == [leader])
+        #expect(scratch.mode("runs/.groups") == 0o600)
+        #expect(GroupRecord.entries(runsDirectory: scratch.file("runs")).isEmpty)
+    }
+}
