@@ -37,12 +37,17 @@ struct Strays: Sendable {
     func end(graceSeconds: Double) -> Int {
         var groups: Set<pid_t> = []
         var signalled: Set<ProcessFacts.Identity> = []
+        var known: Set<pid_t> = []
         var signal = SIGTERM
         var until = ChildWatch.now() + ChildWatch.nanoseconds(graceSeconds)
         while true {
             let strays = find()
-            if strays.isEmpty { return groups.count }
+            if strays.isEmpty {
+                known.forEach(Self.reap)
+                return groups.count
+            }
             groups.formUnion(strays.map(\.group))
+            known.formUnion(strays.map(\.pid))
             var waited: [pollfd] = []
             for process in strays {
                 let descriptor = flowspool_pidfd_open(process.pid)
@@ -60,17 +65,19 @@ struct Strays: Sendable {
             let left = signal == SIGKILL ? -1 : Int32(min((until > now ? until - now : 0) / 1_000_000 + 1, 86_400_000))
             if !waited.isEmpty { _ = poll(&waited, nfds_t(waited.count), left) }
             for item in waited { close(item.fd) }
-            for process in strays where process.parent == getpid() {
-                var code: Int32 = 0
-                var isSignalled: Int32 = 0
-                _ = flowspool_reap(process.pid, WNOHANG, &code, &isSignalled)
-            }
             if signal == SIGTERM && ChildWatch.now() >= until {
                 signal = SIGKILL
                 signalled = []
                 until = .max
             }
         }
+    }
+
+    /// For one that fell to this process; any other is not this process's to reap, and nothing happens (ECHILD).
+    private static func reap(_ pid: pid_t) {
+        var code: Int32 = 0
+        var isSignalled: Int32 = 0
+        _ = flowspool_reap(pid, WNOHANG, &code, &isSignalled)
     }
 
     /// Whether `pid` is never ended, whatever its marks.

@@ -94,13 +94,15 @@ import Testing
         mkdir(scratch.file("runs"), 0o700)
         let ready = scratch.fifo("ready")
         let executor = LocalExecutor(runsDirectory: scratch.file("runs"))
-        let command = scratch.bash("echo $$ > $D/ready; echo $$ > $D/ready; sleep 100")
+        let command = scratch.bash("echo $$ > $D/ready; sleep 100")
         let task = Task { await executor.run(command) }
-        // The second line comes when the first was read, which is after the start returned on the executor's thread, or
-        // about then: the record is written before the child's end is waited for.
         let leader = await scratch.line(from: ready)
-        _ = await scratch.line(from: ready)
-        let entries = GroupRecord.entries(runsDirectory: scratch.file("runs"))
+        // The child may be faster than the thread that started it.
+        var entries: [GroupRecord.Entry] = []
+        while entries.isEmpty {
+            await Task.yield()
+            entries = GroupRecord.entries(runsDirectory: scratch.file("runs"))
+        }
         task.cancel()
         #expect(await task.value.ending == .cancelled)
         #expect(entries.map { String($0.leader) } == [leader])
