@@ -1,0 +1,61 @@
+// The documents are programs: scripts/check-docs runs the commands that each one shows, against the binary under test, and
+// compares what they print. docs/policy.md has a test of its own, because it needs the shipped configuration in place.
+
+import Foundation
+import Testing
+
+@Suite struct DocumentTests {
+    /// The check itself must be able to fail.
+    @Test(arguments: [
+        ("```console\n$ echo a\nb\n```\n", "expected:"),
+        ("```console\n$ false\n```\n", "exit status 1, expected 0"),
+        ("```bash\nflowspool --no-such-flag\n```\n", "exit status 64, expected 0"),
+        ("~~~bash\nexit 3\n~~~\n", "exit status None"),
+        ("<!-- not run: -->\n```bash\nfalse\n```\n", "exit status 1"),
+    ])
+    func checkDocs_whenACommandDoesNotDoWhatIsShown_fails(document: String, message: String) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let file = folder.url.appending(path: "document.md")
+        try Data(document.utf8).write(to: file)
+        let result = try check([Binary.path, file.path])
+        #expect(result.status == 1)
+        #expect(result.output.contains(message))
+    }
+
+    @Test(arguments: [
+        "```console\n$ printf 'a 1 b\\nx\\ny\\nz\\n'\na ... b\n...\nz\n$ exit_with() { return $1; }; exit_with 4\n(exit 4)\n```\n",
+        "<!-- not run: it would fail -->\n```bash\nfalse\n```\n",
+        "````markdown\n```bash\nfalse\n```\n````\n",
+        "<!-- run: made=yes -->\n```bash\n[ \"$made\" = yes ]\n```\n",
+    ])
+    func checkDocs_whenAllIsAsShown_passes(document: String) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let file = folder.url.appending(path: "document.md")
+        try Data(document.utf8).write(to: file)
+        let result = try check([Binary.path, file.path])
+        #expect(result.status == 0, "\(result.output)")
+    }
+
+    private let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Runs scripts/check-docs, which has a time limit of its own.
+    private func check(_ arguments: [String]) throws -> (status: Int32, output: String) {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let output = folder.url.appending(path: "output")
+        try Data().write(to: output)
+        let handle = try FileHandle(forWritingTo: output)
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/python3")
+        process.arguments = [repository.appending(path: "scripts/check-docs").path] + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = handle
+        process.standardError = handle
+        try process.run()
+        process.waitUntilExit()
+        return (process.terminationStatus, try String(contentsOf: output, encoding: .utf8))
+    }
+}
