@@ -1,0 +1,154 @@
+// Runs one short-lived helper program with bounded time and output. It talks through socket pairs, not pipes: they are made
+// close-on-exec in one step, so no other child can inherit an end and keep it open, and a write to a child that has closed
+// its input is an error (MSG_NOSIGNAL), never a signal. The child gets its own process group and an empty environment; it is
+// killed at a limit and always reaped.
+
+import Foundation
+
+enum ChildProgram {
+    struct Output: Sendable {
+        var bytes: [UInt8] = []
+        var errors: [UInt8] = []
+        /// Exit status, or 128 + signal.
+        var status: Int32 = 0
+    }
+
+    struct Limits: Sendable {
+        var seconds: Double
+        var outputBytesMax: Int
+        var errorBytesMax = 8 << 10
+    }
+
+    static func run(
+        _ path: String, _ arguments: [String], input: [UInt8], limits: Limits
+    ) -> Result<Output, ShellParserFailure> {
+        var ours: [Int32] = []
+        var theirs: [Int32] = []
+        defer { ours.forEach { close($0) } }
+        for _ in 0..<3 {
+            var ends: [Int32] = [-1, -1]
+            let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+            guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
+                let reason = errnoText()
+                theirs.forEach { close($0) }
+                return .failure(.notStarted("socketpair: \(reason)"))
+            }
+            ours.append(ends[0])
+            theirs.append(ends[1])
+        }
+        let started = spawn(path, arguments, theirs)
+        theirs.forEach { close($0) }
+        let pid: pid_t
+        switch started {
+        case .failure(let failure): return .failure(failure)
+        case .success(let number): pid = number
+        }
+        var result = Output()
+        let deadline = now() + limits.seconds
+        var failure = exchange(ours, input, &result, limits, deadline)
+        var status: Int32 = 0
+        if failure == nil, !hasEnded(pid, &status, by: deadline) { failure = .timeout(seconds: limits.seconds) }
+        if let failure {
+            kill(-pid, SIGKILL)
+            while waitpid(pid, &status, 0) == -1, errno == EINTR {}
+            return .failure(failure)
+        }
+        result.status = status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
+        return .success(result)
+    }
+
+    private static func spawn(
+        _ path: String, _ arguments: [String], _ descriptors: [Int32]
+    ) -> Result<pid_t, ShellParserFailure> {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (number, descriptor) in descriptors.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(number))
+        }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
+        guard code == 0 else { return .failure(.notStarted(String(cString: strerror(code)))) }
+        return .success(pid)
+    }
+
+    /// Feeds the input and reads both outputs until they end; what is wrong, if something is.
+    private static func exchange(
+        _ sockets: [Int32], _ input: [UInt8], _ result: inout Output, _ limits: Limits, _ deadline: Double
+    ) -> ShellParserFailure? {
+        var polls = [
+            pollfd(fd: sockets[0], events: Int16(POLLOUT), revents: 0), pollfd(fd: sockets[1], events: Int16(POLLIN), revents: 0),
+            pollfd(fd: sockets[2], events: Int16(POLLIN), revents: 0),
+        ]
+        var sent = 0
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while polls[1].fd >= 0 || polls[2].fd >= 0 {
+            let left = deadline - now()
+            guard left > 0 else { return .timeout(seconds: limits.seconds) }
+            if poll(&polls, 3, Int32(min(left * 1000, 60_000)) + 1) < 0 {
+                if errno == EINTR { continue }
+                return .crashed("poll: \(errnoText())")
+            }
+            if polls[0].fd >= 0, polls[0].revents != 0 {
+                let count = input[sent...].withUnsafeBytes {
+                    send(sockets[0], $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                }
+                if count > 0 { sent += count }
+                // A child that no longer reads has made up its mind; its answer is what counts.
+                let isBroken = count < 0 && errno != EINTR && errno != EAGAIN
+                if sent == input.count || isBroken {
+                    shutdown(sockets[0], Int32(SHUT_WR))
+                    polls[0].fd = -1
+                }
+            }
+            for index in 1...2 where polls[index].fd >= 0 && polls[index].revents != 0 {
+                let count = read(sockets[index], &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else {
+                    polls[index].fd = -1
+                    continue
+                }
+                if index == 1 {
+                    guard result.bytes.count + count <= limits.outputBytesMax else { return .tooLarge }
+                    result.bytes += buffer[..<count]
+                } else if result.errors.count < limits.errorBytesMax {
+                    result.errors += buffer[..<min(count, limits.errorBytesMax - result.errors.count)]
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Waits for a child that has closed its outputs: nearly always it has ended already.
+    private static func hasEnded(_ pid: pid_t, _ status: inout Int32, by deadline: Double) -> Bool {
+        while true {
+            let ended = waitpid(pid, &status, WNOHANG)
+            if ended == pid || ended == -1 && errno != EINTR { return true }
+            if now() >= deadline { return false }
+            _ = poll(nil, 0, 1)
+        }
+    }
+
+    private static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func errnoText() -> String { String(cString: strerror(errno)) }
+}

@@ -1,0 +1,412 @@
+// A small shell parser for text that a block runs as code: `bash -c '…'`, `eval`, a here-document fed to ssh. shfmt parses
+// the block itself with one child; starting it again for every such string would cost a child each, so these are parsed
+// here, into the same tree. A test holds both parsers against each other. Depth is bounded; nothing is ever run.
+
+/// Text that is no shell program, as far as this parser can tell.
+struct ShellSyntaxError: Error, Sendable, Equatable {
+    var message: String
+    var position: ShellPosition
+}
+
+struct NestedShellParser {
+    static let depthMax = 150
+    /// The text, a zero byte behind it.
+    let bytes: [UInt8]
+    var at = 0
+    var depth = 0
+    /// Where the line holding a here-document's operator ends, and where reading goes on behind the documents' bodies.
+    var documentLineEnd: Int?
+    var documentResume = 0
+    let base: ShellPosition
+
+    /// Parses `text`, whose first byte stands at `base`.
+    static func parse(
+        _ text: String, base: ShellPosition = .start, depth: Int = 0
+    ) throws(ShellSyntaxError) -> [ShellStatement] {
+        var parser = NestedShellParser(bytes: Array(text.utf8), depth: depth, base: base)
+        let statements = try parser.list(stops: [])
+        guard parser.at >= parser.bytes.count else { throw parser.error("unexpected \(parser.shown)") }
+        return statements
+    }
+
+    init(bytes: [UInt8], depth: Int, base: ShellPosition) {
+        self.bytes = bytes
+        self.depth = depth
+        self.base = base
+    }
+
+    // MARK: bytes
+
+    func byte(_ offset: Int = 0) -> UInt8 { at + offset < bytes.count ? bytes[at + offset] : 0 }
+    var isAtEnd: Bool { at >= bytes.count }
+    func starts(with text: StaticString) -> Bool {
+        let count = text.utf8CodeUnitCount
+        guard at + count <= bytes.count else { return false }
+        for index in 0..<count where bytes[at + index] != text.utf8Start[index] { return false }
+        return true
+    }
+    func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+    var shown: String { isAtEnd ? "end of text" : "'\(String(decoding: [byte()], as: UTF8.self))'" }
+
+    /// Line and column of an offset. Counted from the start each time: texts are short and positions few.
+    func position(_ offset: Int? = nil) -> ShellPosition {
+        let offset = min(offset ?? at, bytes.count)
+        var line = 0
+        var start = 0
+        for index in 0..<offset where bytes[index] == 0x0A {
+            line += 1
+            start = index + 1
+        }
+        return ShellPosition(
+            line: base.line + line, column: line == 0 ? base.column + offset : offset - start + 1)
+    }
+    func error(_ message: String) -> ShellSyntaxError { ShellSyntaxError(message: message, position: position()) }
+
+    mutating func enter() throws(ShellSyntaxError) {
+        depth += 1
+        if depth > Self.depthMax { throw error("nested too deeply") }
+    }
+
+    // MARK: space
+
+    mutating func skipBlanks() {
+        while true {
+            if byte() == 0x20 || byte() == 0x09 {
+                at += 1
+            } else if byte() == UInt8(ascii: "\\"), byte(1) == 0x0A {
+                at += 2
+            } else if byte() == UInt8(ascii: "#"), at == 0 || Self.isMeta(bytes[at - 1]) {
+                while !isAtEnd, byte() != 0x0A { at += 1 }
+            } else {
+                return
+            }
+        }
+    }
+
+    mutating func newline() {
+        if let end = documentLineEnd, at >= end {
+            at = max(documentResume, at + 1)
+            documentLineEnd = nil
+        } else {
+            at += 1
+        }
+    }
+
+    /// Blanks, comments and newlines.
+    mutating func skipSpace() {
+        while true {
+            skipBlanks()
+            guard byte() == 0x0A, !isAtEnd else { return }
+            newline()
+        }
+    }
+
+    static func isMeta(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x20, 0x09, 0x0A, UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"), UInt8(ascii: "<"), UInt8(ascii: ">"),
+            UInt8(ascii: "("), UInt8(ascii: ")"):
+            true
+        default: false
+        }
+    }
+
+    static func isName(_ byte: UInt8, first: Bool = false) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): !first
+        default: false
+        }
+    }
+
+    /// The unquoted word ahead, without moving: how reserved words are seen.
+    func plainWordAhead() -> String {
+        var end = at
+        while end < bytes.count, !Self.isMeta(bytes[end]) {
+            switch bytes[end] {
+            case UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "$"), UInt8(ascii: "`"): return ""
+            default: end += 1
+            }
+        }
+        return text(at..<end)
+    }
+
+    mutating func take(word: String) throws(ShellSyntaxError) {
+        skipSpace()
+        guard plainWordAhead() == word else { throw error("'\(word)' expected, not \(shown)") }
+        at += word.utf8.count
+    }
+
+    // MARK: lists
+
+    /// Statements up to `)`, `;;`, the end, or one of `stops` where a command may begin.
+    mutating func list(stops: Set<String>) throws(ShellSyntaxError) -> [ShellStatement] {
+        var statements: [ShellStatement] = []
+        while true {
+            skipSpace()
+            if isAtEnd || byte() == UInt8(ascii: ")") || starts(with: ";;") || starts(with: ";&") { return statements }
+            if stops.contains(plainWordAhead()) { return statements }
+            var statement = try andOr()
+            skipBlanks()
+            if byte() == UInt8(ascii: "&"), byte(1) != UInt8(ascii: "&") {
+                statement.isBackground = true
+                at += 1
+            } else if byte() == UInt8(ascii: ";"), byte(1) != UInt8(ascii: ";"), byte(1) != UInt8(ascii: "&") {
+                at += 1
+            } else if byte() != 0x0A, !isAtEnd, byte() != UInt8(ascii: ")"), byte() != UInt8(ascii: ";") {
+                throw error("unexpected \(shown)")
+            }
+            statements.append(statement)
+        }
+    }
+
+    private mutating func andOr() throws(ShellSyntaxError) -> ShellStatement {
+        var left = try pipeline()
+        while true {
+            skipBlanks()
+            guard starts(with: "&&") || starts(with: "||") else { return left }
+            let isOr = byte() == UInt8(ascii: "|")
+            at += 2
+            skipSpace()
+            left = ShellStatement(command: .sequence(left, try pipeline(), isOr: isOr), position: left.position)
+        }
+    }
+
+    private mutating func pipeline() throws(ShellSyntaxError) -> ShellStatement {
+        try enter()
+        defer { depth -= 1 }
+        skipBlanks()
+        let start = position()
+        if plainWordAhead() == "!" {
+            at += 1
+            var statement = try pipeline()
+            statement.isNegated.toggle()
+            return statement
+        }
+        if plainWordAhead() == "time" {
+            at += 4
+            skipBlanks()
+            if plainWordAhead() == "-p" { at += 2 }
+            skipBlanks()
+            let isAlone = isAtEnd || byte() == 0x0A || byte() == UInt8(ascii: ";") || byte() == UInt8(ascii: ")")
+            return ShellStatement(command: .timed(isAlone ? nil : try pipeline()), position: start)
+        }
+        var left = try command()
+        while true {
+            skipBlanks()
+            guard byte() == UInt8(ascii: "|"), byte(1) != UInt8(ascii: "|") else { return left }
+            at += byte(1) == UInt8(ascii: "&") ? 2 : 1
+            skipSpace()
+            left = ShellStatement(command: .pipe(left, try command()), position: left.position)
+        }
+    }
+
+    // MARK: commands
+
+    private mutating func command() throws(ShellSyntaxError) -> ShellStatement {
+        try enter()
+        defer { depth -= 1 }
+        skipBlanks()
+        var statement = ShellStatement(position: position())
+        if let compound = try compoundCommand() {
+            statement.command = compound
+            while let redirect = try redirect() { statement.redirects.append(redirect) }
+            return statement
+        }
+        try simpleCommand(into: &statement)
+        return statement
+    }
+
+    private mutating func compoundCommand() throws(ShellSyntaxError) -> ShellCommand? {
+        if starts(with: "(("), let words = try arithmeticCommand() { return .evaluation(words: words) }
+        if byte() == UInt8(ascii: "(") {
+            at += 1
+            let body = try list(stops: [])
+            guard byte() == UInt8(ascii: ")") else { throw error("')' expected") }
+            at += 1
+            return .subshell(body)
+        }
+        switch plainWordAhead() {
+        case "{":
+            at += 1
+            let body = try list(stops: ["}"])
+            try take(word: "}")
+            return .group(body)
+        case "if":
+            at += 2
+            return try conditional()
+        case "while", "until":
+            at += 5
+            let condition = try list(stops: ["do"])
+            return .loop(condition: condition, body: try doGroup())
+        case "for", "select": return try forClause()
+        case "case": return try caseClause()
+        case "[[":
+            at += 2
+            return .evaluation(words: try testWords())
+        case "function":
+            at += 8
+            skipBlanks()
+            let name = plainWordAhead()
+            guard !name.isEmpty else { throw error("a function's name expected") }
+            at += name.utf8.count
+            skipBlanks()
+            if starts(with: "()") { at += 2 }
+            skipSpace()
+            return .function(name: name, body: try command())
+        case "coproc":
+            at += 6
+            skipBlanks()
+            return .coprocess(name: nil, try command())
+        case "then", "else", "elif", "fi", "do", "done", "esac", "}", "in": throw error("unexpected '\(plainWordAhead())'")
+        case let name where !name.isEmpty: return try functionDeclaration(name)
+        default: return nil
+        }
+    }
+
+    private mutating func functionDeclaration(_ name: String) throws(ShellSyntaxError) -> ShellCommand? {
+        let start = at
+        at += name.utf8.count
+        skipBlanks()
+        guard byte() == UInt8(ascii: "("), !name.contains("=") else {
+            at = start
+            return nil
+        }
+        at += 1
+        skipBlanks()
+        guard byte() == UInt8(ascii: ")") else { throw error("')' expected") }
+        at += 1
+        skipSpace()
+        return .function(name: name, body: try command())
+    }
+
+    private mutating func conditional() throws(ShellSyntaxError) -> ShellCommand {
+        let condition = try list(stops: ["then"])
+        try take(word: "then")
+        let then = try list(stops: ["elif", "else", "fi"])
+        skipSpace()
+        switch plainWordAhead() {
+        case "elif":
+            let start = position()
+            at += 4
+            try enter()
+            defer { depth -= 1 }
+            let nested = ShellStatement(command: try conditional(), position: start)
+            return .conditional(condition: condition, then: then, otherwise: [nested])
+        case "else":
+            at += 4
+            let otherwise = try list(stops: ["fi"])
+            try take(word: "fi")
+            return .conditional(condition: condition, then: then, otherwise: otherwise)
+        default:
+            try take(word: "fi")
+            return .conditional(condition: condition, then: then, otherwise: nil)
+        }
+    }
+
+    private mutating func doGroup() throws(ShellSyntaxError) -> [ShellStatement] {
+        skipSpace()
+        if byte() == UInt8(ascii: ";") {
+            at += 1
+            skipSpace()
+        }
+        let isBraced = plainWordAhead() == "{"
+        try take(word: isBraced ? "{" : "do")
+        let body = try list(stops: isBraced ? ["}"] : ["done"])
+        try take(word: isBraced ? "}" : "done")
+        return body
+    }
+
+    private mutating func forClause() throws(ShellSyntaxError) -> ShellCommand {
+        let isSelect = plainWordAhead() == "select"
+        at += isSelect ? 6 : 3
+        skipBlanks()
+        if starts(with: "(("), let words = try arithmeticCommand() {
+            return .countedLoop(words: words, body: try doGroup())
+        }
+        let name = plainWordAhead()
+        guard !name.isEmpty else { throw error("a variable's name expected") }
+        at += name.utf8.count
+        skipSpace()
+        var items: [ShellWord]?
+        if plainWordAhead() == "in" {
+            at += 2
+            var words: [ShellWord] = []
+            while true {
+                skipBlanks()
+                if isAtEnd || byte() == 0x0A || byte() == UInt8(ascii: ";") { break }
+                words.append(try word())
+            }
+            items = words
+        }
+        return .iteration(name: name, items: items, body: try doGroup(), isSelect: isSelect)
+    }
+
+    private mutating func caseClause() throws(ShellSyntaxError) -> ShellCommand {
+        at += 4
+        skipBlanks()
+        let subject = try word()
+        try take(word: "in")
+        var items: [ShellCaseItem] = []
+        while true {
+            skipSpace()
+            if plainWordAhead() == "esac" { break }
+            if byte() == UInt8(ascii: "(") { at += 1 }
+            var patterns: [ShellWord] = []
+            while true {
+                skipBlanks()
+                patterns.append(try word())
+                skipBlanks()
+                guard byte() == UInt8(ascii: "|") else { break }
+                at += 1
+            }
+            guard byte() == UInt8(ascii: ")") else { throw error("')' expected") }
+            at += 1
+            items.append(ShellCaseItem(patterns: patterns, body: try list(stops: ["esac"])))
+            skipSpace()
+            if starts(with: ";;&") { at += 3 } else if starts(with: ";;") || starts(with: ";&") { at += 2 }
+        }
+        at += 4
+        return .choice(subject: subject, items: items)
+    }
+
+    private mutating func simpleCommand(into statement: inout ShellStatement) throws(ShellSyntaxError) {
+        var assignments: [ShellAssignment] = []
+        var words: [ShellWord] = []
+        var declaration: String?
+        var arguments: [ShellAssignment] = []
+        while true {
+            skipBlanks()
+            if let redirect = try redirect() {
+                statement.redirects.append(redirect)
+                continue
+            }
+            if isAtEnd || Self.isMeta(byte()) && !starts(with: "<(") && !starts(with: ">(") { break }
+            if words.isEmpty || declaration != nil, let assignment = try assignment() {
+                if declaration == nil { assignments.append(assignment) } else { arguments.append(assignment) }
+                continue
+            }
+            let start = position()
+            let word = try word()
+            if words.isEmpty, let name = word.plainText, Self.declarations.contains(name) {
+                declaration = name
+                words.append(word)
+            } else if declaration == nil {
+                words.append(word)
+            } else if let name = word.plainText, name.utf8.allSatisfy({ Self.isName($0) }) {
+                arguments.append(ShellAssignment(name: name, isNaked: true, position: start))
+            } else {
+                arguments.append(ShellAssignment(isNaked: true, value: word, position: start))
+            }
+        }
+        if byte() == UInt8(ascii: "("), !isAtEnd { throw error("unexpected '('") }
+        if let declaration, assignments.isEmpty {
+            statement.command = .declaration(variant: declaration, arguments: arguments)
+        } else if !assignments.isEmpty || !words.isEmpty {
+            statement.command = .call(assignments: assignments, words: words)
+        } else if statement.redirects.isEmpty {
+            throw error("a command expected, not \(shown)")
+        }
+    }
+
+    private static let declarations: Set<String> = ["declare", "local", "export", "readonly", "typeset", "nameref"]
+}

@@ -1,0 +1,223 @@
+// The rule engine's language. A rule is data: which command, what must hold of its words, what excuses it, and what to say.
+// `RuleTable` holds the rows; this file says what each condition means. Conditions see one call at a time, resolved.
+
+struct Rule: Sendable {
+    let id: String
+    let code: Finding.Code
+    /// Names of the command and, behind blanks, its verbs; `|` between alternatives: `git push`, `systemctl stop|restart`.
+    let command: String
+    let condition: RuleCondition
+    let excuse: RuleCondition
+    let message: String
+    let advice: String
+
+    init(
+        _ id: String, _ code: Finding.Code, _ command: String, when condition: RuleCondition = .always,
+        unless excuse: RuleCondition = .never, _ message: String, advice: String
+    ) {
+        self.id = id
+        self.code = code
+        self.command = command
+        self.condition = condition
+        self.excuse = excuse
+        self.message = message
+        self.advice = advice
+    }
+}
+
+/// What may hold of a call. Option and word lists are written with blanks between their members.
+indirect enum RuleCondition: Sendable {
+    case always
+    case never
+    /// One of these options is given.
+    case option(String)
+    /// One of these options is given with such a value.
+    case optionValue(String, ValueTest)
+    /// This option is given twice: `-q -q`.
+    case optionTwice(String)
+    /// Words behind `--`.
+    case dashedOperands
+    /// Some operand behind the verbs.
+    case operand(ValueTest)
+    case firstOperand(ValueTest)
+    case lastOperand(ValueTest)
+    /// At least so many operands behind the verbs.
+    case operands(Int)
+    /// Standard input is the terminal.
+    case terminalInput
+    case terminalOutput
+    /// An environment variable of this name is set, by the block or for this command, to such a value.
+    case variable(String, ValueTest)
+    /// A statement among the SQL that the call hands on destroys data.
+    case destructiveSQL
+    /// A call of this name is made by the block's own `find -exec` or `xargs`.
+    case handedOn
+    case all([RuleCondition])
+    case any([RuleCondition])
+    case not(RuleCondition)
+}
+
+/// What may hold of one word.
+indirect enum ValueTest: Sendable {
+    case anything
+    /// One of these words, `*` and `?` as wildcards.
+    case like(String)
+    /// A path whose deletion needs a warning.
+    case undisposable
+    /// A path below a folder of the system, or a file that decides about logins.
+    case system
+    /// A path that must not be written without a warning.
+    case sensitive
+    /// A block device, or an unknown that is named as one.
+    case device
+    /// Neither below /dev nor unknown: an image file.
+    case plainFile
+    case wildcard
+    case unknown
+    /// The known text in front of `=`, and what must hold of the rest: `of=/dev/sda`.
+    case keyed(String, ValueTest)
+    case tainted(ShellTaint)
+    /// The name of a container that the block started.
+    case ownContainer
+    case not(ValueTest)
+    case all([ValueTest])
+}
+
+/// Evaluates conditions for one call.
+struct RuleMatcher {
+    let call: ShellCall
+    /// Operands behind the rule's verbs.
+    let operands: [ShellValue]
+    let evaluator: ShellEvaluator
+    let isHandedOn: Bool
+
+    func holds(_ condition: RuleCondition) -> Bool {
+        switch condition {
+        case .always: true
+        case .never: false
+        case .option(let names): call.has(Self.set(names))
+        case .optionValue(let names, let test):
+            call.options.contains { Self.set(names).contains($0.name) && ($0.value.map { holds(test, $0) } ?? false) }
+        case .optionTwice(let name): call.options.filter { $0.name == name }.count >= 2
+        case .dashedOperands: call.dashed > 0
+        case .operand(let test): operands.contains { holds(test, $0) }
+        case .firstOperand(let test): operands.first.map { holds(test, $0) } ?? false
+        case .lastOperand(let test): operands.last.map { holds(test, $0) } ?? false
+        case .operands(let count): operands.count >= count
+        case .terminalInput: evaluator.streams.input.isTerminal
+        case .terminalOutput: evaluator.streams.outputIsTerminal
+        case .variable(let name, let test): evaluator.variableValues(name).contains { holds(test, $0) }
+        case .destructiveSQL: SQLText.isDestructive(evaluator.sql(of: call))
+        case .handedOn: isHandedOn
+        case .all(let parts): parts.allSatisfy(holds)
+        case .any(let parts): parts.contains(where: holds)
+        case .not(let part): !holds(part)
+        }
+    }
+
+    func holds(_ test: ValueTest, _ value: ShellValue) -> Bool {
+        switch test {
+        case .anything: return true
+        case .like(let patterns):
+            let text = value.text
+            return Self.set(patterns).contains { $0 == text || $0.contains("*") && GlobPattern.matches($0, text) }
+        case .undisposable:
+            return !value.isEmpty && !path(value).isDisposable(made: evaluator.made)
+        case .system:
+            let path = path(value)
+            return path.isSystem || path.isHomeSecret
+        case .sensitive: return path(value).isSensitive
+        case .device: return path(value).isDevice || Self.isNamedAsDevice(value)
+        case .plainFile:
+            let path = path(value)
+            return !path.isDevice && !path.startsUnknown
+        case .wildcard: return value.hasGlob
+        case .unknown: return value.hasUnknown
+        case .keyed(let key, let test):
+            guard value.text.hasPrefix(key + "="), let rest = value.dropping(key.count + 1) else { return false }
+            return holds(test, rest)
+        case .tainted(let taints): return !value.taints.isDisjoint(with: taints)
+        case .ownContainer:
+            return value.taints.contains(.own) || evaluator.ownContainers.contains(value.text)
+        case .not(let part): return !holds(part, value)
+        case .all(let parts): return parts.allSatisfy { holds($0, value) }
+        }
+    }
+
+    private func path(_ value: ShellValue) -> ShellPath { ShellPath(value, in: evaluator.environment.folder) }
+
+    /// `$DEV`, `$DISK`, `$target_device`: an unknown whose name says that it is a device.
+    private static func isNamedAsDevice(_ value: ShellValue) -> Bool {
+        guard case .unknown(let name, _)? = value.pieces.first else { return false }
+        let upper = name.uppercased()
+        if upper.contains("DEVICE") || upper.contains("DISK") || upper.contains("DRIVE") { return true }
+        return upper.split { !$0.isLetter }.contains { ["DEV", "USB", "SDCARD", "PARTITION", "BLOCKDEV"].contains($0) }
+    }
+
+    private static func set(_ text: String) -> Set<String> { RuleBook.words(text) }
+}
+
+/// The rules by command name, and those that belong to no command.
+struct RuleBook: Sendable {
+    private struct Entry: Sendable {
+        let rule: Rule
+        let verbs: [Set<String>]
+    }
+    private var entries: [String: [Entry]] = [:]
+    let rules: [Rule]
+
+    init(_ rules: [Rule]) {
+        self.rules = rules
+        for rule in rules {
+            let parts = rule.command.split(separator: " ").map { Set($0.split(separator: "|").map(String.init)) }
+            for name in parts.first ?? [] {
+                entries[name, default: []].append(Entry(rule: rule, verbs: Array(parts.dropFirst())))
+            }
+        }
+    }
+
+    static let standard = RuleBook(RuleTable.rows)
+
+    static func words(_ text: String) -> Set<String> { Set(text.split(separator: " ").map(String.init)) }
+
+    /// Rules that this call breaks.
+    func broken(by call: ShellCall, _ evaluator: ShellEvaluator, isHandedOn: Bool) -> [Rule] {
+        guard let candidates = entries[call.name] else { return [] }
+        var result: [Rule] = []
+        for entry in candidates {
+            guard call.operands.count >= entry.verbs.count,
+                zip(entry.verbs, call.operands).allSatisfy({ $0.contains($1.text) })
+            else { continue }
+            let matcher = RuleMatcher(
+                call: call, operands: Array(call.operands.dropFirst(entry.verbs.count)), evaluator: evaluator,
+                isHandedOn: isHandedOn)
+            if matcher.holds(entry.rule.condition), !matcher.holds(entry.rule.excuse) { result.append(entry.rule) }
+        }
+        return result
+    }
+
+    let select = Rule(
+        "select", .interactive, "select", "waits for a choice at the terminal",
+        advice: "Take the choice from a variable, or feed the menu from a file")
+    let readFromTerminal = Rule(
+        "read", .interactive, "read", "waits for input at the terminal",
+        advice: "Take the value from a variable or a file; a job has no terminal")
+    let sensitiveRedirect = Rule(
+        "redirect-sensitive", .sensitivePathWrite, ">", "writes to a file of the system or of someone's login",
+        advice: "Write inside the repository, or waive this with a reason if the change is meant")
+    let deviceRedirect = Rule(
+        "redirect-device", .destructiveDisk, ">", "writes to a block device",
+        advice: "Write to an image file, or waive this with a reason")
+    let downloadRun = Rule(
+        "download-run", .pipeToShell, "sh", "runs code that it has just downloaded",
+        advice: "Download to a file, check its digest, then run it")
+    let placeholder = Rule(
+        "placeholder", .placeholderLeft, "", "a placeholder is still in the command",
+        advice: "Put the real value in, or take it from a variable")
+    let embeddedDeletion = Rule(
+        "embedded-deletion", .destructiveFS, "", "a program on the command line deletes files",
+        advice: "Delete only what the block made itself (mktemp -d), or a literal build folder")
+    let handedDeletion = Rule(
+        "handed-deletion", .destructiveFS, "find", "deletes every file that find lists",
+        advice: "Print the list first, or search only a build folder or a folder from mktemp -d")
+}

@@ -1,0 +1,149 @@
+// Preflight's view of one block: parse it with shfmt, walk the tree, add the secrets in its text, and say it all in the
+// prompt's own lines. A known block costs a digest and a look-up. Whatever the parser or the walk cannot judge becomes
+// `parser_failed`: no block passes because it was too hard to read.
+
+import Crypto
+import Foundation
+
+public struct ShellAnalyzer: Sendable {
+    private let parser: ShellParser
+    private let cache: any ShellReportCache
+    private let book = RuleBook.standard
+
+    /// The walk recurses; trees are bounded, and this is what the deepest allowed one needs with room to spare.
+    private static let stackBytes = 64 << 20
+    /// Longer blocks are not parsed: shfmt's tree of them would be gigabytes.
+    static let blockBytesMax = 1 << 20
+
+    /// - Parameters:
+    ///   - shfmtPath: the program; nil: looked for on `searchPath`.
+    ///   - searchPath: folders, `:` between them.
+    ///   - cache: where reports are kept between prompts.
+    ///   - timeoutSeconds: what parsing one block may take.
+    /// - Throws: `FlowspoolError` when shfmt is missing, too old, or answers nonsense.
+    public init(
+        shfmtPath: String? = nil, searchPath: String = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
+        cache: any ShellReportCache = InMemoryShellReportCache(), timeoutSeconds: Double = 5
+    ) throws(FlowspoolError) {
+        parser = try ShellParser(path: shfmtPath, searchPath: searchPath, timeoutSeconds: timeoutSeconds)
+        self.cache = cache
+    }
+
+    /// Version of the shfmt in use, for `doctor`.
+    public var shfmtVersion: String { parser.version }
+    public var shfmtPath: String { parser.path }
+
+    /// What a block may do. Starts one child at most, and none for a block that the cache knows.
+    public func analyze(_ block: Block) async -> ShellReport {
+        let digest = digest(of: block)
+        if let known = cache.lookup(digest) { return ShellReport(known, block: block, isCached: true) }
+        let (report, isLasting) = await Self.onDeepStack { judge(block) }
+        // A parser that failed may do better next time; everything else holds for good.
+        if isLasting { cache.store(report, for: digest) }
+        return ShellReport(report, block: block, isCached: false)
+    }
+
+    func digest(of block: Block) -> String {
+        var hash = SHA256()
+        hash.update(data: Array("\(RuleTable.version)\0\(parser.version)\0\(block.shell.rawValue)\0".utf8))
+        hash.update(data: Array(block.text.utf8))
+        return hash.finalize().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+
+    /// Runs the work on a thread of its own: recursion would overflow a pool thread's stack, and shfmt is waited for.
+    private static func onDeepStack<R: Sendable>(_ work: @escaping @Sendable () -> R) async -> R {
+        await withCheckedContinuation { continuation in
+            let thread = Thread { continuation.resume(returning: work()) }
+            thread.stackSize = stackBytes
+            thread.start()
+        }
+    }
+
+    private func judge(_ block: Block) -> (CachedReport, isLasting: Bool) {
+        let text = block.text
+        if text.utf8.contains(0) {
+            return (report([Self.syntaxFinding("it holds a NUL byte", .start, text)], [], text), true)
+        }
+        guard text.utf8.count <= Self.blockBytesMax else {
+            return (report([Self.failure(.tooLarge)], [], text), true)
+        }
+        switch parser.parse(text) {
+        case .tree(let statements):
+            let (findings, commands) = Self.findings(for: statements, text: text, book)
+            return (report(findings, commands, text), true)
+        case .invalid(let error):
+            // shfmt is stricter than bash in a few corners, and knows no zsh: the nested parser has the second word.
+            if let statements = try? NestedShellParser.parse(text) {
+                let (findings, commands) = Self.findings(for: statements, text: text, book)
+                return (report(findings, commands, text), true)
+            }
+            if block.shell == .zsh { return (report([Self.failure(.nonsense("zsh: \(error.message)"))], [], text), true) }
+            return (report([Self.syntaxFinding(error.message, error.position, text)], [], text), true)
+        case .failed(let failure):
+            let isLasting = failure == .tooDeep || failure == .tooLarge
+            return (report([Self.failure(failure)], [], text), isLasting)
+        }
+    }
+
+    /// The pure part: what a tree may do, without secrets.
+    static func findings(
+        for statements: [ShellStatement], text: String, _ book: RuleBook
+    ) -> ([CachedFinding], commands: Set<String>) {
+        let evaluator = ShellEvaluator(rules: book)
+        evaluator.evaluate(statements)
+        var findings = evaluator.hits.map { hit in
+            CachedFinding(
+                code: hit.code, line: hit.position.line, column: characterColumn(hit.position, in: text),
+                message: "\(hit.message): \(hit.excerpt)", advice: hit.advice)
+        }
+        if evaluator.isExhausted {
+            findings.append(failure(.crashed("the block needs more than \(ShellEvaluator.stepsMax) steps to judge")))
+        }
+        return (findings, evaluator.commands.subtracting(evaluator.environment.functions.keys))
+    }
+
+    private func report(_ findings: [CachedFinding], _ commands: Set<String>, _ text: String) -> CachedReport {
+        var findings = findings
+        for secret in SecretPatterns.find(in: text) {
+            let position = ShellPosition(line: secret.line, column: secret.column)
+            findings.append(
+                CachedFinding(
+                    code: .secretInPrompt, line: secret.line, column: Self.characterColumn(position, in: text),
+                    message: "a credential is written out (\(secret.kind)): \(printable(secret.shown))",
+                    advice: "Take it from the environment or a secret store, and change it: it has been in a file"))
+        }
+        findings.sort { ($0.line, $0.column, $0.code.rawValue) < ($1.line, $1.column, $1.code.rawValue) }
+        return CachedReport(findings: findings, commands: commands.sorted())
+    }
+
+    private static func syntaxFinding(_ message: String, _ position: ShellPosition, _ text: String) -> CachedFinding {
+        CachedFinding(
+            code: .shellSyntax, line: position.line, column: characterColumn(position, in: text),
+            message: "the block is no valid shell: \(message)",
+            advice: "Correct it, or mark the fence with another language if it is not meant to be run")
+    }
+
+    private static func failure(_ failure: ShellParserFailure) -> CachedFinding {
+        CachedFinding(
+            code: .parserFailed, line: 1, column: 1, message: "the block could not be judged: \(failure.explanation)",
+            advice: "Make the block smaller or simpler; it counts as a warning that no waiver lifts")
+    }
+
+    /// Byte columns, as parsers count, in characters, as editors do.
+    static func characterColumn(_ position: ShellPosition, in text: String) -> Int {
+        var line = 1
+        let bytes = text.utf8
+        var start = bytes.startIndex
+        while line < position.line, let newline = bytes[start...].firstIndex(of: 0x0A) {
+            start = bytes.index(after: newline)
+            line += 1
+        }
+        guard line == position.line,
+            let end = bytes.index(start, offsetBy: position.column - 1, limitedBy: bytes.endIndex)
+        else { return position.column }
+        return text[start..<end].count + 1
+    }
+}

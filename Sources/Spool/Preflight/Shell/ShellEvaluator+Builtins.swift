@@ -1,0 +1,178 @@
+// Commands that change the shell's own state, and those that run a string in it.
+
+extension ShellEvaluator {
+    /// Runs a builtin; nil if the call is none that matters here.
+    func runBuiltin(_ call: ShellCall) -> [ShellValue]? {
+        let arguments = Array(call.words.dropFirst())
+        let silent = [ShellValue()]
+        switch call.name {
+        case "cd", "pushd":
+            changeFolder(call)
+            return silent
+        case "popd":
+            environment.folder = environment.folders.popLast() ?? nil
+            return silent
+        case "eval":
+            return runCode([Self.spaced(arguments)], as: "eval")
+        case "source", ".":
+            guard let file = arguments.first else { return silent }
+            if let code = content(of: file) { return runCode(code, as: "source") }
+            return [.unknown("$(source)")]
+        case "trap":
+            setTrap(call)
+            return silent
+        case "read", "mapfile", "readarray":
+            readInput(call)
+            return silent
+        case "set":
+            if let dash = arguments.firstIndex(where: { $0.text == "--" }) {
+                environment.positional = Array(arguments[(dash + 1)...])
+            } else if let first = arguments.first?.text, !first.hasPrefix("-"), !first.hasPrefix("+") {
+                environment.positional = arguments
+            }
+            return silent
+        case "shift":
+            let count = arguments.first?.literal.flatMap { Int($0) } ?? 1
+            environment.positional = environment.positional.map { Array($0.dropFirst(max(count, 0))) }
+            return silent
+        case "unset":
+            for name in arguments.compactMap(\.literal) {
+                if !call.has(["-v"]) { environment.functions[name] = nil }
+                if !call.has(["-f"]) { environment.variables[name] = nil }
+            }
+            return silent
+        case "alias":
+            for value in arguments {
+                guard let text = value.literal, let equals = text.firstIndex(of: "=") else { continue }
+                environment.aliases[String(text[..<equals])] = ShellValue(String(text[text.index(after: equals)...]))
+            }
+            return silent
+        case "shopt":
+            if arguments.contains(where: { $0.text == "expand_aliases" }), call.has(["-s"]) { environment.expandsAliases = true }
+            return silent
+        case "printf" where call.has(["-v"]) || arguments.first?.text == "-v":
+            if arguments.count > 2, let name = arguments[1].literal {
+                assign(name, .scalar([PrintedText.format(Array(arguments.dropFirst(2)))]))
+            }
+            return silent
+        case "getopts":
+            if arguments.count > 1, let name = arguments[1].literal { assign(name, .scalar([.unknown("$\(name)")])) }
+            return silent
+        case "exit", "return", ":", "true", "false", "wait", "sleep", "test", "[", "hash", "type", "jobs", "umask", "ulimit",
+            "break", "continue", "let", "rm", "cp", "mkdir", "chmod", "touch", "chown", "ln", "rmdir", "kill", "mv", "install":
+            return call.name == "jobs" ? nil : filesChanged(call)
+        default: return nil
+        }
+    }
+
+    private func changeFolder(_ call: ShellCall) {
+        if call.name == "pushd" { environment.folders.append(environment.folder) }
+        guard let target = call.operands.first else {
+            if call.name == "cd" { environment.folder = ShellValue([.home]) }
+            return
+        }
+        if target.text == "-" {
+            environment.folder = nil
+            return
+        }
+        let path = ShellPath(target, in: environment.folder)
+        // A folder known only outside the block tells nothing: relative paths are then judged as the block writes them.
+        if path.startsUnknown, !path.isScratch {
+            environment.folder = nil
+        } else if path.text.isEmpty {
+            environment.folder = nil
+        } else if path.isScratch || path.isHome {
+            let base = target.pieces.first.map { piece in if case .text = piece { false } else { true } } ?? false
+            environment.folder = base ? target : (environment.folder ?? ShellValue()) + ShellValue("/") + target
+        } else {
+            environment.folder = ShellValue(path.text)
+        }
+    }
+
+    /// `trap CODE SIGNAL…` runs later: with what the variables hold then.
+    private func setTrap(_ call: ShellCall) {
+        guard let code = call.operands.first, call.operands.count > 1, code.text != "-", !code.isEmpty, !call.has(["-p", "-l"])
+        else { return }
+        if traps.isEmpty { assignedLater = environment.variables }
+        traps.append([code])
+    }
+
+    private func readInput(_ call: ShellCall) {
+        let descriptor = call.value(of: ["-u"])?.text
+        let isFed = descriptor.map { streams.opened.contains($0) || $0 != "0" } ?? false
+        if streams.input.isTerminal, !isFed, !call.has(["-t"]) || call.has(["-p"]) {
+            hit(rules.readFromTerminal, at: call.position, excerpt: call.shown)
+        }
+        if call.name != "read" {
+            let lines = streams.input.texts.map { $0.lines().map { $0.trimmingNewlines() } }
+            assign(
+                call.operands.first?.literal ?? "MAPFILE",
+                ShellVariable(alternatives: lines.isEmpty ? [[.unknown("$line")]] : lines))
+            return
+        }
+        var names = call.operands.compactMap(\.literal)
+        if let array = call.value(of: ["-a"])?.literal {
+            assign(array, ShellVariable(alternatives: streams.input.texts.map { $0.fields() }))
+            return
+        }
+        if names.isEmpty { names = ["REPLY"] }
+        let lines = streams.input.texts.flatMap { $0.lines() }
+        for (index, name) in names.enumerated() {
+            var values: [ShellValue] = []
+            for line in lines.prefix(ShellVariable.alternativesMax) {
+                let fields = line.fields()
+                let value: ShellValue
+                if line.hasUnknown, names.count > 1 {
+                    value = .unknown("$\(name)", line.taints)
+                } else if index == names.count - 1 {
+                    value = names.count == 1 ? line : Self.spaced(Array(fields.dropFirst(index)))
+                } else {
+                    value = fields.indices.contains(index) ? fields[index] : ShellValue()
+                }
+                if !values.contains(value) { values.append(value) }
+            }
+            if values.isEmpty { values = [.unknown("$\(name)", streams.input.taints)] }
+            assign(name, .scalar(values))
+        }
+    }
+
+    /// Keeps track of which files a command makes, moves or copies.
+    private func filesChanged(_ call: ShellCall) -> [ShellValue] {
+        switch call.name {
+        case "mkdir": markMade(call.operands)
+        case "install" where call.has(["-d", "--directory"]): markMade(call.operands)
+        case "cp", "mv", "ln", "install":
+            let target = call.value(of: ["-t", "--target-directory"])
+            let sources = target == nil ? Array(call.operands.dropLast()) : call.operands
+            guard let destination = target ?? call.operands.last else { break }
+            for source in sources {
+                guard let code = content(of: source) else { continue }
+                let name = ShellPath(source).components.last ?? ""
+                let path = ShellPath(destination, in: environment.folder)
+                files[path.text] = code
+                files[path.text + "/" + name] = code
+                // Moved into a folder of programs, it is run by its bare name.
+                let last = path.components.last ?? ""
+                if path.components.contains(where: { $0 == "bin" || $0 == "sbin" }) {
+                    files["bin:" + (last == "bin" || last == "sbin" ? name : last)] = code
+                }
+                if call.name == "mv" { files[ShellPath(source, in: environment.folder).text] = nil }
+            }
+        default: break
+        }
+        return [ShellValue()]
+    }
+
+    private func markMade(_ values: [ShellValue]) {
+        for value in values {
+            let path = ShellPath(value, in: environment.folder)
+            if path.isAbsolute, path.components.first == "tmp", path.components.count >= 2, !path.components.contains("..") {
+                made.insert(path.text)
+                // `mkdir -p /tmp/a/b` makes /tmp/a as well.
+                for count in 2...path.components.count {
+                    made.insert("/" + path.components.prefix(count).joined(separator: "/"))
+                }
+            }
+        }
+    }
+}

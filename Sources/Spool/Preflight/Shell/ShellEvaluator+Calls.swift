@@ -1,0 +1,337 @@
+// Simple commands: assignments, redirections, and the one place where a command's words reach functions, wrappers, builtins
+// and the rules.
+
+extension ShellEvaluator {
+    // MARK: redirections
+
+    struct WriteTarget {
+        var path: ShellValue
+        var isAppending: Bool
+    }
+
+    /// Applies a statement's redirections to `streams`; returns the files that take standard output.
+    func redirect(_ statement: ShellStatement) -> [WriteTarget] {
+        var targets: [WriteTarget] = []
+        let placeholders = Self.placeholderRedirects(statement)
+        for (index, redirect) in statement.redirects.enumerated() {
+            if placeholders.contains(index) {
+                hit(rules.placeholder, at: redirect.position, excerpt: "<\(redirect.word.plainText ?? "")>")
+            }
+            switch redirect.operation {
+            case .hereDocument, .hereDocumentTabs:
+                guard redirect.descriptor == nil || redirect.descriptor == "0" else { continue }
+                streams.input = .text(document(redirect))
+            case .hereString:
+                streams.input = .text(expandWhole(redirect.word).map { $0 + ShellValue("\n") })
+            case .input, .inputOutput, .duplicateInput:
+                read(from: redirect)
+            case .output, .append, .clobber, .outputAll, .appendAll, .duplicateOutput:
+                targets += write(to: redirect)
+            }
+        }
+        return targets
+    }
+
+    private func document(_ redirect: ShellRedirect) -> [ShellValue] {
+        guard let body = redirect.document else { return [ShellValue()] }
+        let isQuoted = redirect.word.parts.contains { part in
+            switch part {
+            case .literal(let text): text.contains("\\")
+            default: true
+            }
+        }
+        guard isQuoted else { return expandQuoted(body.parts, isQuoted: true) }
+        let text = body.parts.reduce(into: "") { if case .literal(let text) = $1 { $0 += text } }
+        return [restored(text)]
+    }
+
+    private func read(from redirect: ShellRedirect) {
+        let values = expandWhole(redirect.word)
+        let path = values.first?.text ?? ""
+        if let descriptor = redirect.descriptor, descriptor != "0" {
+            if redirect.operation != .inputOutput { streams.opened.insert(descriptor) }
+            return
+        }
+        if redirect.operation == .duplicateInput {
+            streams.input = path == "-" ? .closed : .text([.unknown("&\(path)")])
+        } else if path == "/dev/null" {
+            streams.input = .closed
+        } else if path == "/dev/tty" {
+            streams.input = .terminal
+        } else if path != "/dev/stdin" {
+            streams.input = .text(values.flatMap { content(of: $0) ?? [.unknown("content of \($0.shown)")] })
+        }
+        if redirect.operation == .inputOutput { judgeWriting(values, redirect) }
+    }
+
+    private func write(to redirect: ShellRedirect) -> [WriteTarget] {
+        let values = expandWhole(redirect.word)
+        guard let first = values.first else { return [] }
+        let text = first.text
+        let isDescriptor = redirect.operation == .duplicateOutput && (text == "-" || text.allSatisfy { $0.isNumber })
+        if isDescriptor { return [] }
+        judgeWriting(values, redirect)
+        let takesOutput =
+            redirect.descriptor == nil || redirect.descriptor == "1" || redirect.operation == .outputAll
+            || redirect.operation == .appendAll
+        guard takesOutput else { return [] }
+        if text != "/dev/tty" { streams.outputIsTerminal = false }
+        let isAppending = redirect.operation == .append || redirect.operation == .appendAll
+        return [WriteTarget(path: first, isAppending: isAppending)]
+    }
+
+    private func judgeWriting(_ values: [ShellValue], _ redirect: ShellRedirect) {
+        for value in values {
+            let path = ShellPath(value, in: environment.folder)
+            let excerpt = "\(redirect.operation.rawValue) \(value.shown)"
+            if path.isSensitive { hit(rules.sensitiveRedirect, at: redirect.position, excerpt: excerpt) }
+            if path.isDevice { hit(rules.deviceRedirect, at: redirect.position, excerpt: excerpt) }
+        }
+        checkPlaceholders(values, at: redirect.position)
+    }
+
+    /// Indexes of redirections that are `<NAME>`: `<` with a word that touches it, and a `>` that touches the word.
+    private static func placeholderRedirects(_ statement: ShellStatement) -> Set<Int> {
+        var result: Set<Int> = []
+        for (index, redirect) in statement.redirects.enumerated() where redirect.operation == .input {
+            guard let name = redirect.word.plainText, let first = name.first, first.isLetter,
+                name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" }),
+                redirect.word.position.line == redirect.position.line,
+                redirect.word.position.column == redirect.position.column + 1
+            else { continue }
+            let isClosed = statement.redirects.contains {
+                ($0.operation == .output || $0.operation == .append) && $0.position == redirect.word.end
+            }
+            if isClosed { result.insert(index) }
+        }
+        return result
+    }
+
+    /// What the block has put into a file, if it has.
+    func content(of value: ShellValue) -> [ShellValue]? {
+        let path = ShellPath(value, in: environment.folder)
+        return files[path.text]
+    }
+
+    func write(_ output: [ShellValue], to value: ShellValue, appending: Bool) {
+        let path = ShellPath(value, in: environment.folder)
+        guard !path.text.isEmpty, path.text != "/dev/null" else { return }
+        if appending, let old = files[path.text] {
+            files[path.text] = Self.joined(old, output)
+        } else {
+            files[path.text] = output
+        }
+    }
+
+    // MARK: assignments
+
+    func assign(_ name: String, _ variable: ShellVariable) {
+        var variable = variable
+        if variable.alternatives.count > ShellVariable.alternativesMax {
+            variable.alternatives = Array(variable.alternatives.prefix(ShellVariable.alternativesMax))
+        }
+        environment.variables[name] = variable
+        guard !traps.isEmpty else { return }
+        if assignedLater[name] == nil { assignedLater[name] = variable } else { assignedLater[name]?.add(variable) }
+    }
+
+    func variableValues(_ name: String) -> [ShellValue] {
+        environment.variables[name]?.alternatives.compactMap(\.first) ?? []
+    }
+
+    func assign(_ assignment: ShellAssignment) {
+        guard let name = assignment.name else { return }
+        if let elements = assignment.elements {
+            var lists: [[ShellValue]] = [[]]
+            for element in elements {
+                let fields = element.value.map { expand($0) } ?? [[ShellValue()]]
+                lists = Self.product(lists, fields) { $0 + $1 }
+                if let value = element.value { checkPlaceholders(in: [value]) }
+            }
+            let old = assignment.isAppend ? environment.variables[name]?.alternatives ?? [[]] : [[]]
+            assign(name, ShellVariable(alternatives: Self.product(old, lists) { $0 + $1 }))
+            return
+        }
+        let values = assignment.value.map { expandWhole($0) } ?? [ShellValue()]
+        checkPlaceholders(values, at: assignment.position)
+        if assignment.index != nil {
+            // Which element it is may not be known: each alternative keeps what it had, with the new value added.
+            let old = environment.variables[name]?.alternatives ?? [[]]
+            assign(name, ShellVariable(alternatives: Self.product(old, values) { $0 + [$1] }))
+        } else if assignment.isAppend {
+            let old = environment.variables[name]?.alternatives ?? [[ShellValue()]]
+            assign(
+                name,
+                ShellVariable(
+                    alternatives: Self.product(old, values) { list, value in
+                        [(list.first ?? ShellValue()) + value] + list.dropFirst()
+                    }))
+        } else {
+            assign(name, .scalar(values))
+        }
+    }
+
+    func declare(_ variant: String, _ arguments: [ShellAssignment]) -> [ShellValue] {
+        for argument in arguments {
+            guard let name = argument.name else {
+                for value in argument.value.map({ expandWhole($0) }) ?? [] {
+                    // `export "$name=value"`: the words are assignments once they are expanded.
+                    guard let text = value.literal, let equals = text.firstIndex(of: "="), !text.hasPrefix("-") else { continue }
+                    assign(String(text[..<equals]), .scalar([ShellValue(String(text[text.index(after: equals)...]))]))
+                }
+                continue
+            }
+            let isLocal = variant == "local" || variant == "declare" || variant == "typeset"
+            if isLocal, !locals.isEmpty, locals[locals.count - 1][name] == nil {
+                locals[locals.count - 1][name] = .some(environment.variables[name])
+            }
+            if !argument.isNaked { assign(argument) } else if variant == "local" { assign(name, .scalar([ShellValue()])) }
+        }
+        return [ShellValue()]
+    }
+
+    // MARK: calls
+
+    func call(_ assignments: [ShellAssignment], _ words: [ShellWord], _ statement: ShellStatement) -> [ShellValue] {
+        guard !words.isEmpty else {
+            assignments.forEach(assign)
+            return [ShellValue()]
+        }
+        // `VAR=x command`: the values hold for this command only.
+        var saved: [(String, ShellVariable?)] = []
+        for assignment in assignments {
+            if let name = assignment.name { saved.append((name, environment.variables[name])) }
+            assign(assignment)
+        }
+        defer { for (name, old) in saved { environment.variables[name] = old } }
+
+        var alternatives: [[ShellValue]] = [[]]
+        for word in words { alternatives = Self.product(alternatives, expand(word)) { $0 + $1 } }
+        sources.append((words, statement.redirects.last { $0.document != nil }?.document))
+        defer { sources.removeLast() }
+        var outputs: [ShellValue] = []
+        let before = environment
+        var after: ShellEnvironment?
+        for alternative in alternatives where !alternative.isEmpty {
+            if after != nil { environment = before }
+            for output in execute(alternative, at: statement.position) where outputs.count < 8 && !outputs.contains(output) {
+                outputs.append(output)
+            }
+            if after == nil { after = environment } else { after?.merge(environment) }
+        }
+        if let after { environment = after }
+        return outputs.isEmpty ? [ShellValue()] : outputs
+    }
+
+    /// Runs one command whose words are resolved, and returns what it prints.
+    func execute(_ words: [ShellValue], at position: ShellPosition, isHandedOn: Bool = false) -> [ShellValue] {
+        guard step(), let first = words.first, nesting < Self.nestingMax else {
+            if nesting >= Self.nestingMax { isExhausted = true }
+            return [ShellValue()]
+        }
+        nesting += 1
+        defer { nesting -= 1 }
+        guard let written = first.literal else { return executeUnknown(words, at: position) }
+        if written.isEmpty { return [ShellValue()] }
+        if let function = environment.functions[written] { return callFunction(function, written, words) }
+        if environment.expandsAliases, let alias = environment.aliases[written] {
+            return runCode([Self.spaced([alias] + words.dropFirst().map(Self.quoted))], as: "alias")
+        }
+        let path = ShellPath(first, in: environment.folder)
+        if written.contains("/"), let code = files[path.text] { return runFile(code, words, at: position) }
+        if written.contains("/"), !written.hasPrefix("/") {
+            let name = String(written.split(separator: "/").last ?? "")
+            return finish(words, names: [name], at: position, isHandedOn: isHandedOn)
+        }
+        if !written.contains("/"), let code = files["bin:" + written] { return runFile(code, words, at: position) }
+        let name = written.contains("/") ? String(written.split(separator: "/").last ?? "") : written
+        if Self.isTranscriptPrompt(name) { hit(Self.transcript, at: position, excerpt: Self.spaced(words).shown) }
+        if !written.contains("/"), !ShellBuiltins.names.contains(name) { commands.insert(name) }
+        return finish(words, names: [name], at: position, isHandedOn: isHandedOn)
+    }
+
+    private func finish(
+        _ words: [ShellValue], names: [String], at position: ShellPosition, isHandedOn: Bool
+    ) -> [ShellValue] {
+        var words = words
+        var name = names[0]
+        if let canonical = CommandGrammar.canonical[name] ?? Self.versioned(name) {
+            name = canonical[0]
+            words = canonical.map { ShellValue($0) } + words.dropFirst()
+        } else if name.hasPrefix("mkfs."), CommandGrammar.table[name] == nil {
+            name = "mkfs"
+        }
+        let call = ShellCall(words, name: name, position: position)
+        for rule in rules.broken(by: call, self, isHandedOn: isHandedOn) { hit(rule, at: position, excerpt: call.shown) }
+        checkPlaceholders(of: call)
+        if let output = runBuiltin(call) { return output }
+        if let output = runWrapped(call) { return output }
+        if let output = runInterpreter(call) { return output }
+        return produce(call)
+    }
+
+    /// `python3.12`, `pip3`, `ruby3.3`.
+    private static func versioned(_ name: String) -> [String]? {
+        for base in ["python", "perl", "ruby", "php", "lua", "pypy"] where name.hasPrefix(base) {
+            let rest = name.dropFirst(base.count)
+            if rest.allSatisfy({ $0.isNumber || $0 == "." }) { return [base == "pypy" ? "python" : base] }
+        }
+        return nil
+    }
+
+    /// The name is not known: `$SUDO rm …`, `"$@"`, `$(curl …)`.
+    private func executeUnknown(_ words: [ShellValue], at position: ShellPosition) -> [ShellValue] {
+        let first = words[0]
+        if first.taints.contains(.download) { hit(rules.downloadRun, at: position, excerpt: Self.spaced(words).shown) }
+        if case .unknown? = first.pieces.first, first.pieces.count == 1, words.count > 1 {
+            // It may be empty, or a wrapper: then the next word is the command.
+            _ = execute(Array(words.dropFirst()), at: position)
+        }
+        let path = ShellPath(first, in: environment.folder)
+        if let code = files[path.text] { return runFile(code, words, at: position) }
+        // `"$bin/psql"`: the last part of the path is the program.
+        if case .text(let tail)? = first.pieces.last, let slash = tail.lastIndex(of: "/"), !tail.hasSuffix("/") {
+            let name = String(tail[tail.index(after: slash)...])
+            if !name.isEmpty { return execute([ShellValue(name)] + words.dropFirst(), at: position) }
+        }
+        checkPlaceholders(words, at: position)
+        return [.unknown("$(\(first.shown))", streams.input.taints)]
+    }
+
+    func callFunction(_ function: ShellFunction, _ name: String, _ words: [ShellValue]) -> [ShellValue] {
+        guard calls.filter({ $0 == name }).count < 3, calls.count < 24 else { return [ShellValue()] }
+        calls.append(name)
+        locals.append([:])
+        let savedPositional = environment.positional
+        environment.positional = Array(words.dropFirst())
+        let output = run(function.body)
+        environment.positional = savedPositional
+        for (name, old) in locals.removeLast() { environment.variables[name] = old }
+        calls.removeLast()
+        return output
+    }
+
+    static let transcript = Rule(
+        "transcript", .shellSyntax, "$", "is a console transcript, not a script",
+        advice: "Leave out the prompts and the output, or mark the fence `console`")
+
+    private static func isTranscriptPrompt(_ name: String) -> Bool { name == "$" || name == "%" || name == "❯" || name == "➜" }
+
+    /// A word as code: quoted, so that it is read back as it is.
+    static func quoted(_ value: ShellValue) -> ShellValue {
+        guard let text = value.literal, text.contains(where: { !$0.isLetter && !$0.isNumber && !"-_./=:,@%+".contains($0) })
+        else { return value }
+        return ShellValue("'" + text.replacing("'", with: "'\\''") + "'")
+    }
+}
+
+/// Names that bash runs itself.
+enum ShellBuiltins {
+    static let names: Set<String> = [
+        ".", ":", "[", "alias", "bg", "bind", "break", "builtin", "caller", "cd", "command", "compgen", "complete", "continue",
+        "declare", "dirs", "disown", "echo", "enable", "eval", "exec", "exit", "export", "false", "fc", "fg", "getopts", "hash",
+        "help", "history", "jobs", "kill", "let", "local", "logout", "mapfile", "popd", "printf", "pushd", "pwd", "read",
+        "readarray", "readonly", "return", "set", "shift", "shopt", "source", "suspend", "test", "time", "times", "trap", "true",
+        "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait",
+    ]
+}

@@ -1,0 +1,283 @@
+// Walks a block's syntax tree as a shell would, taking every branch and doing nothing: it keeps track of what each variable
+// may hold and hands every command that may run, with its words resolved as far as constants go, to the rules. Work is
+// bounded by `stepsMax`; a block that needs more is reported as not judged, never passed. Not Sendable: one thread owns it.
+
+/// Something that a rule found, in the block's own lines and columns.
+struct ShellHit: Hashable {
+    var code: Finding.Code
+    var rule: String
+    var position: ShellPosition
+    var excerpt: String
+    var message: String
+    var advice: String
+}
+
+final class ShellEvaluator {
+    static let stepsMax = 60_000
+    static let nestingMax = 60
+
+    let rules: RuleBook
+    var environment = ShellEnvironment()
+    var streams = ShellStreams()
+    /// Content of files that the block wrote or downloaded, by normalised path.
+    var files: [String: [ShellValue]] = [:]
+    /// Literal folders below /tmp that the block made.
+    var made: Set<String> = []
+    /// Containers that the block started itself, by name.
+    var ownContainers: Set<String> = []
+    var hits: [ShellHit] = []
+    /// Names of the programs that the block calls and does not define.
+    var commands: Set<String> = []
+    var steps = 0
+    var nesting = 0
+    var isExhausted = false
+    /// Set while a string is run whose place in the block is not known: hits are placed at the command that runs it.
+    var pinned: ShellPosition?
+    /// Words and here-documents of the calls being run, innermost last: where a string that is run stands in the block.
+    var sources: [(words: [ShellWord], document: ShellWord?)] = []
+    /// What the private-use characters in a string of code stand for.
+    var holes: [ShellPiece] = []
+    var calls: [String] = []
+    var traps: [[ShellValue]] = []
+    /// Assignments since the first trap, for code that runs when the block ends.
+    var assignedLater: [String: ShellVariable] = [:]
+    var descriptors = 0
+    var functions = 0
+    /// The innermost function's variables before `local` hid them.
+    var locals: [[String: ShellVariable?]] = []
+
+    init(rules: RuleBook) {
+        self.rules = rules
+    }
+
+    /// Judges a whole block.
+    func evaluate(_ statements: [ShellStatement]) {
+        run(statements)
+        runTraps()
+    }
+
+    private func runTraps() {
+        let pending = traps
+        traps = []
+        for (name, variable) in assignedLater { environment.variables[name] = variable }
+        streams = ShellStreams()
+        for codes in pending { runCode(codes, as: "trap") }
+    }
+
+    func step() -> Bool {
+        steps += 1
+        if steps > Self.stepsMax { isExhausted = true }
+        return !isExhausted
+    }
+
+    // MARK: statements
+
+    /// Runs a list and returns what it prints.
+    @discardableResult
+    func run(_ statements: [ShellStatement]) -> [ShellValue] {
+        var output = [ShellValue()]
+        for statement in statements {
+            output = Self.joined(output, run(statement))
+        }
+        return output
+    }
+
+    static func joined(_ left: [ShellValue], _ right: [ShellValue]) -> [ShellValue] {
+        if right.count == 1, right[0].isEmpty { return left }
+        if left.count == 1, left[0].isEmpty { return right }
+        var result: [ShellValue] = []
+        for first in left {
+            for second in right where result.count < 8 { result.append(first + second) }
+        }
+        return result
+    }
+
+    @discardableResult
+    func run(_ statement: ShellStatement) -> [ShellValue] {
+        guard step() else { return [ShellValue()] }
+        let outer = streams
+        let targets = redirect(statement)
+        let output = run(statement.command, statement)
+        if !Self.isBareExec(statement) { streams = outer }
+        guard !targets.isEmpty else { return output }
+        for target in targets { write(output, to: target.path, appending: target.isAppending) }
+        return [ShellValue()]
+    }
+
+    /// `exec 2>>log`: its redirections stay.
+    private static func isBareExec(_ statement: ShellStatement) -> Bool {
+        guard case .call(_, let words)? = statement.command else { return false }
+        return words.count == 1 && words[0].plainText == "exec"
+    }
+
+    private func run(_ command: ShellCommand?, _ statement: ShellStatement) -> [ShellValue] {
+        switch command {
+        case nil: return streams.input.texts.isEmpty ? [ShellValue()] : streams.input.texts
+        case .call(let assignments, let words)?: return call(assignments, words, statement)
+        case .subshell(let body)?: return inSubshell { run(body) }
+        case .group(let body)?: return run(body)
+        case .conditional(let condition, let then, let otherwise)?:
+            let first = run(condition)
+            return Self.joined(first, branches([then, otherwise ?? []]))
+        case .loop(let condition, let body)?: return loop { Self.joined(run(condition), run(body)) }
+        case .iteration(let name, let items, let body, let isSelect)?:
+            return iterate(name, items, body, isSelect: isSelect, at: statement.position)
+        case .countedLoop(let words, let body)?:
+            for word in words { _ = expandWhole(word) }
+            return loop { run(body) }
+        case .choice(let subject, let items)?: return choose(subject, items)
+        case .sequence?: return chain(statement)
+        case .pipe(let left, let right)?: return pipe(left, right)
+        case .function(let name, let body)?:
+            functions += 1
+            environment.functions[name] = ShellFunction(body: body, identity: functions)
+            return [ShellValue()]
+        case .declaration(let variant, let arguments)?: return declare(variant, arguments)
+        case .evaluation(let words)?:
+            for word in words { _ = expandWhole(word) }
+            return [ShellValue()]
+        case .timed(let inner)?: return inner.map { run($0) } ?? [ShellValue()]
+        case .coprocess(_, let inner)?: return inSubshell { run(inner) }
+        }
+    }
+
+    private static func leaves(_ statement: ShellStatement) -> Bool {
+        switch statement.command {
+        case .call(_, let words)?:
+            return ["exit", "return", "continue", "break"].contains(words.first?.plainText ?? "")
+        case .group(let body)?: return body.last.map(leaves) ?? false
+        default: return false
+        }
+    }
+
+    /// `a && b || c`: each part is run in the state that the parts before it leave. What the later parts set is only possible
+    /// when the first is a test or when they follow `||`; after `cd x && …` the successful way counts.
+    private func chain(_ statement: ShellStatement) -> [ShellValue] {
+        var parts: [(statement: ShellStatement, isOr: Bool)] = []
+        var first = statement
+        while case .sequence(let left, let right, let isOr)? = first.command, first.redirects.isEmpty {
+            parts.append((right, isOr))
+            first = left
+        }
+        var output = run(first)
+        var isConditional = Self.isTest(first)
+        for part in parts.reversed() {
+            let before = environment
+            output = Self.joined(output, run(part.statement))
+            isConditional = isConditional || part.isOr
+            if Self.leaves(part.statement) {
+                environment = before
+            } else if isConditional {
+                let folder = part.isOr ? before.folder : environment.folder
+                environment.merge(before)
+                environment.folder = folder
+            }
+        }
+        return output
+    }
+
+    private static func isTest(_ statement: ShellStatement) -> Bool {
+        switch statement.command {
+        case .call(_, let words)?: return ["[", "test", "grep", "command", "type", "hash"].contains(words.first?.plainText ?? "")
+        case .evaluation?: return true
+        default: return statement.isNegated
+        }
+    }
+
+    func inSubshell<R>(_ body: () -> R) -> R {
+        let saved = environment
+        defer { environment = saved }
+        return body()
+    }
+
+    private func branches(_ bodies: [[ShellStatement]]) -> [ShellValue] {
+        let before = environment
+        var after: ShellEnvironment?
+        var outputs: [ShellValue] = []
+        for body in bodies {
+            environment = before
+            for output in run(body) where outputs.count < 8 && !outputs.contains(output) { outputs.append(output) }
+            if let last = body.last, Self.leaves(last), bodies.count > 1 { continue }
+            if after == nil { after = environment } else { after?.merge(environment) }
+        }
+        environment = after ?? before
+        return outputs.isEmpty ? [ShellValue()] : outputs
+    }
+
+    /// Runs a body twice, so that what its end sets is known at its start.
+    private func loop(_ body: () -> [ShellValue]) -> [ShellValue] {
+        let before = environment
+        var output = body()
+        environment.merge(before)
+        if environment.variables != before.variables {
+            let between = environment
+            output = body()
+            environment.merge(between)
+        }
+        return output
+    }
+
+    private func iterate(
+        _ name: String, _ items: [ShellWord]?, _ body: [ShellStatement], isSelect: Bool, at position: ShellPosition
+    ) -> [ShellValue] {
+        var values: [ShellValue] = []
+        if let items {
+            for item in items {
+                for alternative in expand(item) { values += alternative }
+                checkPlaceholders(in: [item])
+            }
+        } else {
+            values = environment.positional ?? [.unknown("$1")]
+        }
+        if isSelect, streams.input.isTerminal {
+            hit(rules.select, at: position, excerpt: "select \(name)")
+            values.append(.unknown("$\(name)"))
+        }
+        var distinct: [ShellValue] = []
+        for value in values where !distinct.contains(value) { distinct.append(value) }
+        guard !distinct.isEmpty else { return [ShellValue()] }
+        // Few items are taken one by one, so that what one of them causes is not lost among the others.
+        if distinct.count <= 4 {
+            var output = [ShellValue()]
+            let before = environment
+            for value in distinct {
+                assign(name, .scalar([value]))
+                output = Self.joined(output, run(body))
+            }
+            environment.merge(before)
+            return output
+        }
+        assign(name, .scalar(Array(distinct.prefix(ShellVariable.alternativesMax))))
+        return loop { run(body) }
+    }
+
+    private func choose(_ subject: ShellWord, _ items: [ShellCaseItem]) -> [ShellValue] {
+        _ = expandWhole(subject)
+        var bodies = items.map(\.body)
+        for item in items { for pattern in item.patterns { _ = expandWhole(pattern) } }
+        let hasDefault = items.contains { $0.patterns.contains { $0.plainText == "*" } }
+        if !hasDefault { bodies.append([]) }
+        return branches(bodies)
+    }
+
+    private func pipe(_ left: ShellStatement, _ right: ShellStatement) -> [ShellValue] {
+        let outer = streams
+        streams.outputIsTerminal = false
+        let text = inSubshell { run(left) }
+        streams = outer
+        streams.input = .text(text)
+        defer { streams = outer }
+        // bash runs the last stage in a subshell too; `lastpipe` and zsh do not, so what it sets is kept.
+        return run(right)
+    }
+
+    // MARK: findings
+
+    func hit(_ rule: Rule, at position: ShellPosition, excerpt: String) {
+        let place = pinned ?? position
+        let shown = printable(excerpt.count > 90 ? excerpt.prefix(87) + "..." : excerpt)
+        let hit = ShellHit(
+            code: rule.code, rule: rule.id, position: place, excerpt: shown, message: rule.message, advice: rule.advice)
+        if !hits.contains(where: { $0.code == hit.code && $0.position == hit.position }) { hits.append(hit) }
+    }
+}

@@ -1,0 +1,123 @@
+// Starts shfmt (mvdan.cc/sh) on one block and bounds what it may cost: one child, `timeoutSeconds`, `outputBytesMax`. The
+// block reaches it through a socket, never through arguments; nothing of the block is
+// ever a word of a command line. A child that hangs is killed with its group, and always waited for.
+
+import Foundation
+
+public struct ShellParser: Sendable {
+    public let path: String
+    public let version: String
+    let operators: ShfmtOperators
+    let timeoutSeconds: Double
+
+    static let versionLeast = (3, 6, 0)
+    static let outputBytesMax = 48 << 20
+    /// A cold start under load; a later call is never given less.
+    private static let startSeconds = 15.0
+
+    /// Finds shfmt and learns what its numbers mean.
+    ///
+    /// - Parameters:
+    ///   - path: the program; nil: the first `shfmt` on `searchPath`.
+    ///   - searchPath: folders, `:` between them.
+    ///   - timeoutSeconds: what one block may take.
+    /// - Throws: `FlowspoolError` when it is missing, older than 3.6.0, or answers nonsense.
+    public init(path: String? = nil, searchPath: String, timeoutSeconds: Double = 5) throws(FlowspoolError) {
+        let hint = "install it (Debian: apt install shfmt), version 3.6.0 or later"
+        let candidates = path.map { [$0] } ?? searchPath.split(separator: ":").map { "\($0)/shfmt" }
+        guard let program = candidates.first(where: { access($0, X_OK) == 0 }) else {
+            throw FlowspoolError(
+                .unavailable, "shfmt was not found\(path.map { " at \(printable($0))" } ?? " on PATH")", hint: hint)
+        }
+        self.path = program
+        self.timeoutSeconds = timeoutSeconds
+        let answer = ChildProgram.run(
+            program, ["--version"], input: [], limits: .init(seconds: Self.startSeconds, outputBytesMax: 4096))
+        guard case .success(let output) = answer, output.status == 0 else {
+            throw FlowspoolError(.unavailable, "shfmt at \(printable(program)) does not run: \(Self.reason(answer))", hint: hint)
+        }
+        let text = String(decoding: output.bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        version = text.hasPrefix("v") ? String(text.dropFirst()) : text
+        let numbers = version.split { !$0.isNumber }.prefix(3).map { Int($0) ?? 0 } + [0, 0, 0]
+        guard (numbers[0], numbers[1], numbers[2]) >= Self.versionLeast, version.contains(".") else {
+            throw FlowspoolError(
+                .unavailable,
+                "shfmt at \(printable(program)) is version \(printable(String(version.prefix(40)))), older than 3.6.0",
+                hint: hint)
+        }
+        let probe = ChildProgram.run(
+            program, Self.arguments, input: Array(ShfmtOperators.probe.utf8),
+            limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax))
+        guard case .success(let tree) = probe, tree.status == 0, let document = try? ShfmtJSONReader.read(tree.bytes),
+            let operators = try? ShfmtOperators(probe: document)
+        else {
+            throw FlowspoolError(
+                .unavailable, "shfmt at \(printable(program)) does not answer as shfmt does: \(Self.reason(probe))", hint: hint)
+        }
+        self.operators = operators
+    }
+
+    private static let arguments = ["-ln", "bash", "-tojson"]
+
+    private static func reason(_ answer: Result<ChildProgram.Output, ShellParserFailure>) -> String {
+        switch answer {
+        case .failure(let failure): failure.explanation
+        case .success(let output):
+            output.status == 0
+                ? "unexpected output"
+                : "exit \(output.status), \(printable(String(decoding: output.errors.prefix(120), as: UTF8.self)))"
+        }
+    }
+
+    enum Outcome {
+        case tree([ShellStatement])
+        /// Not a program of the shell.
+        case invalid(ShellSyntaxError)
+        case failed(ShellParserFailure)
+    }
+
+    /// Parses one block with one child.
+    func parse(_ text: String) -> Outcome {
+        let answer = ChildProgram.run(
+            path, Self.arguments, input: Array(text.utf8),
+            limits: .init(seconds: timeoutSeconds, outputBytesMax: Self.outputBytesMax))
+        switch answer {
+        case .failure(let failure): return .failed(failure)
+        case .success(let output) where output.status == 0:
+            do throws(ShellParserFailure) {
+                let document = try ShfmtJSONReader.read(output.bytes)
+                return .tree(try ShfmtTree(operators: operators).statements(of: document))
+            } catch {
+                return .failed(error)
+            }
+        case .success(let output):
+            guard output.status == 1, let error = Self.syntaxError(String(decoding: output.errors, as: UTF8.self)) else {
+                return .failed(.crashed("exit \(output.status)"))
+            }
+            return .invalid(error)
+        }
+    }
+
+    /// `<standard input>:3:7: reached EOF without closing quote "`.
+    private static func syntaxError(_ text: String) -> ShellSyntaxError? {
+        let line = text.split(separator: "\n").first.map(String.init) ?? ""
+        let rest = line.hasPrefix("<standard input>:") ? line.dropFirst("<standard input>:".count) : line[...]
+        let parts = rest.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let row = Int(parts[0]), let column = Int(parts[1]) else { return nil }
+        let message = parts[2].trimmingCharacters(in: .whitespaces)
+        return ShellSyntaxError(message: printable(message), position: ShellPosition(line: max(row, 1), column: max(column, 1)))
+    }
+}
+
+extension ShellParserFailure {
+    var explanation: String {
+        switch self {
+        case .nonsense(let what): "the shell parser printed nonsense (\(what))"
+        case .tooDeep: "it is nested too deeply"
+        case .tooLarge: "its syntax tree is too large"
+        case .timeout(let seconds): "the shell parser took more than \(seconds.formatted()) s"
+        case .crashed(let how): "the shell parser failed (\(how))"
+        case .notStarted(let why): "the shell parser could not be started (\(why))"
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// Judges paths: which folders may be deleted without a warning, which must not be written. It knows names only; the disk is
+// never asked, so that a verdict depends on the block alone.
+
+/// A word read as a path, the working folder taken into account.
+struct ShellPath: Sendable {
+    /// `/a/b`, `~/a`, `a/b`; `ShellValue.hole` for each unknown. `.` and empty parts are gone, `..` is resolved where it can be.
+    let text: String
+    let components: [String]
+    let isScratch: Bool
+    private let hasGlob: Bool
+    /// Index of the first component that holds a wildcard or an unknown.
+    private let firstOpen: Int
+
+    var isAbsolute: Bool { text.hasPrefix("/") }
+    var isHome: Bool { text.hasPrefix("~") }
+    var isRelative: Bool { !isAbsolute && !isHome && !startsUnknown }
+    var startsUnknown: Bool { text.first == ShellValue.hole }
+    var hasWildcard: Bool { hasGlob }
+
+    /// - Parameter folder: the working folder, nil for the one that the block starts in.
+    init(_ value: ShellValue, in folder: ShellValue? = nil) {
+        var whole = value
+        var isAnchored = false
+        switch value.pieces.first {
+        case .text(let text)?: isAnchored = text.hasPrefix("/")
+        case .home?, .unknown?: isAnchored = true
+        default: break
+        }
+        if !isAnchored, let folder { whole = folder + ShellValue("/") + value }
+        if case .unknown(_, let taints)? = whole.pieces.first { isScratch = taints.contains(.scratch) } else { isScratch = false }
+        hasGlob = whole.hasGlob
+        let raw = whole.text
+        var parts: [String] = []
+        for part in raw.split(separator: "/") where part != "." {
+            if part == "..", let last = parts.last, last != "..", last != "~", !last.contains(ShellValue.hole) {
+                parts.removeLast()
+            } else if part == "..", parts.isEmpty, raw.hasPrefix("/") {
+                continue
+            } else {
+                parts.append(String(part))
+            }
+        }
+        components = parts
+        text = (raw.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+        firstOpen =
+            parts.firstIndex { $0.contains { $0 == ShellValue.hole || $0 == "*" || $0 == "?" || $0 == "[" } } ?? parts.count
+    }
+
+    /// Folders that tools make and remake: deleting one of them is no loss.
+    static let buildFolders: Set<String> = [
+        "build", "dist", "out", "target", "node_modules", "coverage", "htmlcov", "obj", "_build", "_site", "site", ".build",
+        ".cache", ".next", ".nuxt", ".output", ".svelte-kit", ".parcel-cache", ".turbo", ".vite", ".gradle", ".tox", ".nox",
+        ".eggs", ".nyc_output", ".pytest_cache", ".mypy_cache", ".ruff_cache", "__pycache__", ".dart_tool", ".angular",
+        ".webpack", ".docusaurus", "cmake-build-debug", "cmake-build-release", "storybook-static", "DerivedData",
+        ".coverage", ".ipynb_checkpoints", "bazel-bin", "bazel-out",
+    ]
+
+    /// Whether what is at this path may be deleted without a warning.
+    /// - Parameter made: literal `/tmp/NAME` folders that the block made before.
+    func isDisposable(made: Set<String>) -> Bool {
+        if components.contains("..") { return false }
+        if isScratch { return true }
+        if isAbsolute {
+            guard components.first == "tmp", components.count >= 2 else { return false }
+            for count in 2...components.count where made.contains("/" + components.prefix(count).joined(separator: "/")) {
+                return count <= firstOpen || !components[..<count].contains { $0.contains { "*?[".contains($0) } }
+            }
+            return false
+        }
+        guard isRelative, !text.contains(ShellValue.hole) else { return false }
+        guard let index = components.firstIndex(where: { Self.buildFolders.contains($0) }) else { return false }
+        return index < firstOpen
+    }
+
+    private static let systemFolders: Set<String> = [
+        "etc", "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "boot", "var", "root", "sys", "proc",
+    ]
+
+    /// At or below a folder of the system: `/etc`, `/usr`, `/var` (not `/var/tmp`).
+    var isSystem: Bool {
+        guard isAbsolute, let first = components.first else { return isAbsolute && components.isEmpty }
+        if first == "var", components.count > 1, components[1] == "tmp" { return false }
+        if first == "proc", components.count > 1, components[1] == "self" { return false }
+        return Self.systemFolders.contains(first)
+    }
+
+    private static let homeSecrets: Set<String> = [
+        ".ssh", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".zshrc", ".zprofile",
+        ".zshenv", ".zlogin", ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsessionrc", ".pam_environment",
+        ".gnupg", ".aws", ".kube", ".netrc", ".pgpass", ".git-credentials",
+    ]
+
+    /// A file in the home folder that decides what runs at login, or who may log in.
+    var isHomeSecret: Bool {
+        var rest = components[...]
+        if isHome {
+            rest = rest.dropFirst()
+        } else if isAbsolute, rest.first == "home", rest.count > 2 {
+            rest = rest.dropFirst(2)
+        } else if isAbsolute, rest.first == "root" {
+            rest = rest.dropFirst()
+        } else {
+            return false
+        }
+        guard let first = rest.first else { return false }
+        if first == ".config", rest.count > 1 { return rest.dropFirst().first == "fish" || rest.dropFirst().first == "autostart" }
+        return Self.homeSecrets.contains(first)
+    }
+
+    /// Writing here changes the system, or how someone logs in.
+    var isSensitive: Bool { isSystem && !components.isEmpty || isHomeSecret }
+
+    private static let harmlessDevices: Set<String> = [
+        "null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty", "console", "ptmx", "fd", "shm", "tcp",
+        "udp", "pts", "kmsg", "log", "mqueue",
+    ]
+
+    /// A device that holds data: below `/dev` and none of the harmless ones.
+    var isDevice: Bool {
+        guard isAbsolute, components.first == "dev", components.count > 1 else { return false }
+        let name = components[1]
+        return !Self.harmlessDevices.contains(name) && !name.hasPrefix("tty") && !name.hasPrefix("video")
+    }
+
+    /// A name below `/dev/fd`, which stands for a process substitution or an open file.
+    var isDescriptor: Bool { text.hasPrefix("/dev/fd/") || text == "/dev/stdin" }
+}

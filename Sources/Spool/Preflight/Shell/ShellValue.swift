@@ -1,0 +1,164 @@
+// What a word may be when it is run, as far as the block's constants tell: known text, wildcards, the home folder, and
+// unknowns that remember where they came from. Values are data; nothing here looks at the machine.
+
+/// Where an unknown came from, when that decides what may be done with it.
+struct ShellTaint: OptionSet, Sendable, Hashable {
+    let rawValue: UInt8
+    /// The path that mktemp made.
+    static let scratch = ShellTaint(rawValue: 1)
+    /// What a download printed.
+    static let download = ShellTaint(rawValue: 2)
+    /// A process number found by a pattern (pgrep, ps, lsof).
+    static let lookup = ShellTaint(rawValue: 4)
+    /// A process or container that the block started itself.
+    static let own = ShellTaint(rawValue: 8)
+    /// An item that find or xargs hands on.
+    static let item = ShellTaint(rawValue: 16)
+}
+
+enum ShellPiece: Sendable, Hashable {
+    case text(String)
+    /// An unquoted `*`, `?` or `[…]`.
+    case glob(String)
+    /// `~`, `$HOME`.
+    case home
+    case unknown(String, ShellTaint)
+}
+
+/// One word, or one text, in one of the forms that it may have.
+struct ShellValue: Sendable, Hashable {
+    var pieces: [ShellPiece] = []
+
+    init(_ pieces: [ShellPiece] = []) {
+        for piece in pieces { append(piece) }
+    }
+    init(_ text: String) { pieces = text.isEmpty ? [] : [.text(text)] }
+    static func unknown(_ name: String, _ taints: ShellTaint = []) -> ShellValue { ShellValue([.unknown(name, taints)]) }
+
+    mutating func append(_ piece: ShellPiece) {
+        if case .text(let new) = piece {
+            if new.isEmpty { return }
+            if case .text(let old)? = pieces.last {
+                pieces[pieces.count - 1] = .text(old + new)
+                return
+            }
+        }
+        pieces.append(piece)
+    }
+    mutating func append(_ other: ShellValue) { for piece in other.pieces { append(piece) } }
+    static func + (left: ShellValue, right: ShellValue) -> ShellValue {
+        var result = left
+        result.append(right)
+        return result
+    }
+
+    var isEmpty: Bool { pieces.isEmpty }
+
+    /// The text, if every piece of it is known.
+    var literal: String? {
+        switch pieces.count {
+        case 0: return ""
+        case 1:
+            if case .text(let text) = pieces[0] { return text }
+            return nil
+        default: return nil
+        }
+    }
+
+    /// Stands for an unknown piece in `text`; no shell word holds it.
+    static let hole: Character = "\u{1}"
+
+    /// The text with wildcards as they are, `~` for the home folder, and `hole` for each unknown.
+    var text: String {
+        if case .text(let text)? = pieces.first, pieces.count == 1 { return text }
+        var result = ""
+        for piece in pieces {
+            switch piece {
+            case .text(let text), .glob(let text): result += text
+            case .home: result += "~"
+            case .unknown: result.append(Self.hole)
+            }
+        }
+        return result
+    }
+
+    /// The text as a reader would write it: `$NAME` for an unknown.
+    var shown: String {
+        var result = ""
+        for piece in pieces {
+            switch piece {
+            case .text(let text), .glob(let text): result += text
+            case .home: result += "~"
+            case .unknown(let name, _): result += name
+            }
+        }
+        return result
+    }
+
+    var taints: ShellTaint {
+        pieces.reduce(into: []) { if case .unknown(_, let taints) = $1 { $0.formUnion(taints) } }
+    }
+    var hasUnknown: Bool { pieces.contains { if case .unknown = $0 { true } else { false } } }
+    var hasGlob: Bool { pieces.contains { if case .glob = $0 { true } else { false } } }
+
+    /// The value without its first `count` characters of known text; nil if they are not all known.
+    func dropping(_ count: Int) -> ShellValue? {
+        if count == 0 { return self }
+        guard case .text(let text)? = pieces.first, text.count >= count else { return nil }
+        return ShellValue([.text(String(text.dropFirst(count)))] + pieces.dropFirst())
+    }
+
+    /// The value as unquoted expansion gives it: split at blanks, wildcards live.
+    func fields() -> [ShellValue] {
+        var result: [ShellValue] = []
+        var current: ShellValue?
+        for piece in pieces {
+            guard case .text(let text) = piece else {
+                current = (current ?? ShellValue()) + ShellValue([piece])
+                continue
+            }
+            for character in text {
+                if character == " " || character == "\t" || character == "\n" {
+                    if let done = current { result.append(done) }
+                    current = nil
+                } else {
+                    let isWild = character == "*" || character == "?" || character == "["
+                    let next: ShellPiece = isWild ? .glob(String(character)) : .text(String(character))
+                    current = (current ?? ShellValue()) + ShellValue([next])
+                }
+            }
+        }
+        if let done = current { result.append(done) }
+        return result
+    }
+
+    /// Without the newlines at the end, as command substitution takes them off.
+    func trimmingNewlines() -> ShellValue {
+        guard case .text(let text)? = pieces.last, text.last == "\n" else { return self }
+        var kept = text
+        while kept.last == "\n" { kept.removeLast() }
+        return ShellValue(Array(pieces.dropLast()) + [.text(kept)])
+    }
+
+    /// The value cut at newlines; a last empty line is left out.
+    func lines() -> [ShellValue] {
+        var result: [ShellValue] = []
+        var current = ShellValue()
+        for piece in pieces {
+            guard case .text(let text) = piece else {
+                current.append(piece)
+                continue
+            }
+            let parts = text.split(separator: "\n", omittingEmptySubsequences: false)
+            for (index, part) in parts.enumerated() {
+                if index > 0 {
+                    result.append(current)
+                    current = ShellValue()
+                }
+                current.append(.text(String(part)))
+            }
+        }
+        if !current.isEmpty { result.append(current) }
+        return result
+    }
+}
