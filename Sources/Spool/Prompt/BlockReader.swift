@@ -5,23 +5,42 @@ import CCommonMark
 import Foundation
 
 enum BlockReader {
+    /// Most findings about one file's blocks; the first of them stops the prompt anyway.
+    private static let findingsMax = 100
+
     /// Reads the blocks of `body`, whose first line is line `firstLine` of the file, and appends what is wrong to `findings`.
     static func blocks(in body: [UInt8], firstLine: Int, findings: inout [Finding]) -> [Block] {
         // Without a run of three there is no fence, and libcmark need not look.
         guard holdsRun(body) else { return [] }
-        let document = body.withUnsafeBytes { bytes in
+        let depth = depthBound(body)
+        guard depth * body.count <= workMax else {
+            findings.append(
+                Finding(
+                    .tooLarge, message: "lists and quotes are nested up to \(depth) deep, too deep for a file of this size",
+                    advice: "Nest them less deeply"))
+            return []
+        }
+        guard let stand = standIn(for: body) else {
+            findings.append(
+                Finding(
+                    .notUTF8, message: "the file holds control characters of every kind, so it is no text",
+                    advice: "Remove the control characters"))
+            return []
+        }
+        let text = body.map { $0 == bracket ? stand : $0 }
+        let document = text.withUnsafeBytes { bytes in
             cmark_parse_document(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, CMARK_OPT_DEFAULT)
         }
         guard let document else { return [] }
         defer { cmark_node_free(document) }
 
         let lines = TextLine.all(of: body, in: 0..<body.count)
-        let fences = fences(of: document, lines: lines, body: body)
+        let fences = fences(of: document, lines: lines, body: body, standIn: stand)
         let openings = Set(fences.map(\.startLine))
         var blocks: [Block] = []
         for fence in fences {
             let line = firstLine + fence.startLine - 1
-            if !fence.isClosed(lines: lines, body: body, openings: openings) {
+            if findings.count < findingsMax, !fence.isClosed(lines: lines, body: body, openings: openings) {
                 findings.append(
                     Finding(
                         .fenceUnclosed, line: line, message: "the code fence that opens here is never closed",
@@ -39,12 +58,14 @@ enum BlockReader {
     }
 
     /// Walks without recursion: nesting is as deep as the author likes. Only containers are entered.
-    private static func fences(of document: OpaquePointer, lines: [TextLine], body: [UInt8]) -> [Fence] {
+    private static func fences(of document: OpaquePointer, lines: [TextLine], body: [UInt8], standIn: UInt8) -> [Fence] {
         var result: [Fence] = []
         var node = cmark_node_first_child(document)
         while let current = node {
             let type = cmark_node_get_type(current)
-            if type == CMARK_NODE_CODE_BLOCK, let fence = Fence(current, lines: lines, body: body) { result.append(fence) }
+            if type == CMARK_NODE_CODE_BLOCK, let fence = Fence(current, lines: lines, body: body, standIn: standIn) {
+                result.append(fence)
+            }
             let isContainer = type == CMARK_NODE_BLOCK_QUOTE || type == CMARK_NODE_LIST || type == CMARK_NODE_ITEM
             if isContainer, let child = cmark_node_first_child(current) {
                 node = child
@@ -61,6 +82,61 @@ enum BlockReader {
             }
         }
         return result
+    }
+
+    // MARK: Bounds
+
+    static let bracket = UInt8(ascii: "[")
+    /// Most steps that nesting may cost: libcmark passes all open lists at every empty line, and all ancestors at every inline
+    /// node, so its work grows with depth times length. Measured: about a second.
+    private static let workMax = 300_000_000
+
+    /// An upper bound of how deep lists and quotes are nested: the markers that one line opens with, and two columns of indent for
+    /// each list that it may continue.
+    private static func depthBound(_ body: [UInt8]) -> Int {
+        var bound = 1
+        var position = 0
+        while position < body.count {
+            var columns = 0
+            var markers = 0
+            var index = position
+            scan: while index < body.count {
+                switch body[index] {
+                case UInt8(ascii: " "): columns += 1
+                case UInt8(ascii: "\t"): columns += 4
+                case UInt8(ascii: ">"): markers += 1
+                case UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "*"):
+                    guard endsMarker(body, index + 1) else { break scan }
+                    markers += 1
+                case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    var end = index + 1
+                    while end < body.count, end < index + 9, (48...57).contains(body[end]) { end += 1 }
+                    guard end < body.count, body[end] == UInt8(ascii: ".") || body[end] == UInt8(ascii: ")"),
+                        endsMarker(body, end + 1)
+                    else { break scan }
+                    markers += 1
+                    index = end
+                default: break scan
+                }
+                index += 1
+            }
+            if markers > 0 { bound = max(bound, markers + columns / 2) }
+            while index < body.count, body[index] != 0x0A, body[index] != 0x0D { index += 1 }
+            position = index + 1
+        }
+        return bound
+    }
+
+    private static func endsMarker(_ body: [UInt8], _ index: Int) -> Bool {
+        index >= body.count || isBlank(body[index]) || body[index] == 0x0A || body[index] == 0x0D
+    }
+
+    /// A byte that stands for `[` while libcmark reads: 0.30.2 takes quadratic time over `![[]()` (CVE-2023-22486), and
+    /// links cannot open or close a block. nil where the text uses every control character itself.
+    private static func standIn(for body: [UInt8]) -> UInt8? {
+        var isUsed = [Bool](repeating: false, count: 256)
+        for byte in body { isUsed[Int(byte)] = true }
+        return isUsed[Int(bracket)] ? (Array(1...8) + Array(14...31)).first { !isUsed[Int($0)] } : bracket
     }
 
     private static func holdsRun(_ body: [UInt8]) -> Bool {
@@ -112,12 +188,15 @@ private struct Fence {
     var literal: [UInt8]
 
     /// nil for an indented code block.
-    init?(_ node: OpaquePointer, lines: [TextLine], body: [UInt8]) {
+    init?(_ node: OpaquePointer, lines: [TextLine], body: [UInt8], standIn: UInt8) {
         startLine = Int(cmark_node_get_start_line(node))
         endLine = Int(cmark_node_get_end_line(node))
         column = max(1, Int(cmark_node_get_start_column(node)))
         guard startLine >= 1, startLine <= lines.count else { return nil }
-        literal = cmark_node_get_literal(node).map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) } ?? []
+        literal =
+            cmark_node_get_literal(node).map { pointer in
+                UnsafeRawBufferPointer(start: pointer, count: strlen(pointer)).map { $0 == standIn ? BlockReader.bracket : $0 }
+            } ?? []
         let info = cmark_node_get_fence_info(node).map { String(cString: $0) } ?? ""
         infoWord = String(info.prefix { $0 != " " && $0 != "\t" })
 

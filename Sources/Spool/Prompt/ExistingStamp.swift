@@ -34,7 +34,7 @@ public struct ExistingStamp: Sendable, Equatable {
     private static let valuesMax = 2000
 
     static func read(_ bytes: [UInt8]) -> Reading? {
-        guard case .present(let front) = FrontMatter.scan(bytes) else { return nil }
+        guard case .present(let front) = FrontMatter.scan(bytes), holdsKey(bytes[front.yaml]) else { return nil }
         let text = String(decoding: bytes[front.yaml], as: UTF8.self)
         // Whatever is wrong with it: a stamp that cannot be read says nothing.
         guard let root = try? FrontMatterYAML.compose(text, bytesMax: FrontMatterYAML.bytesMax * 2)?.mapping else { return nil }
@@ -58,6 +58,18 @@ public struct ExistingStamp: Sendable, Equatable {
         }
         guard stamp.promptID != nil || stamp.promptSHA != nil || !pairs.isEmpty else { return nil }
         return Reading(stamp: stamp, stages: pairs, rootKeys: root.map(\.key.text))
+    }
+
+    /// Whether a stamp can be there at all, which for most files spares the parse.
+    private static func holdsKey(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let key = Array(StampLayout.key.utf8)
+        var rest = bytes
+        while let start = rest.firstIndex(of: key[0]) {
+            rest = rest[start...]
+            if rest.starts(with: key) { return true }
+            rest.removeFirst()
+        }
+        return false
     }
 
     /// nil where the value is larger or deeper than anything that flowspool writes.

@@ -41,6 +41,7 @@ enum FrontMatterYAML {
 
     /// An upper bound of how many nodes one node may stand for: with A anchors and B aliases, (1 + B/A)^A.
     private static func expansionsBound(_ text: String) -> Double {
+        guard text.utf8.contains(UInt8(ascii: "&")) else { return 1 }
         var anchors = 0.0
         var aliases = 0.0
         var previous = UInt8(ascii: "\n")
@@ -87,8 +88,8 @@ enum FrontMatterYAML {
     }
 }
 
-/// At most 80 characters of text from a file, safe to print.
+/// At most 80 Unicode scalars of text from a file, safe to print.
 func excerpt(_ text: String) -> String {
-    let short = text.prefix(80)
-    return printable(short.endIndex == text.endIndex ? text : "\(short)…")
+    let short = text.unicodeScalars.prefix(80)
+    return printable(short.endIndex == text.endIndex ? text : String(short) + "…")
 }

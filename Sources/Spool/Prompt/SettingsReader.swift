@@ -27,28 +27,29 @@ struct SettingsReader {
 
     private mutating func readToggles(_ keys: Keys) {
         let policy = keys["prompt_flow"]?.keys?["policy"]
-        if let policy, policy.keys == nil, !policy.isNull {
+        let policyKeys = policy?.keys
+        if let policy, policyKeys == nil, !policy.isNull {
             report("prompt_flow.policy", policy, form: "a mapping of toggles to values")
         }
-        for toggle in Toggle.allCases {
-            let name = toggle.rawValue
-            var spellings: [(String, Node?)] = [("prompt_flow.policy.\(name)", policy?.keys?[name]), (name, keys[name])]
-            if toggle == .warnMode || toggle == .warnGate || toggle == .retryMax {
-                spellings.append(("codex_preflight_\(name)", keys["codex_preflight_\(name)"]))
-            }
-            if toggle == .warnMode || toggle == .warnGate {
-                spellings.append(("codex_\(name)", keys["codex_\(name)"]))
-            }
-            for (spelling, node) in spellings {
-                guard let node else { continue }
-                if let text = node.text {
-                    settings.toggles[toggle] = text
-                } else {
-                    report(spelling, node, form: "one value, as text or number")
-                }
-                break
+        for (toggle, nested, flat) in Self.spellings {
+            var found = policyKeys?[toggle.rawValue].map { (nested, $0) }
+            for name in flat where found == nil { found = keys[name].map { (name, $0) } }
+            guard let (spelling, node) = found else { continue }
+            if let text = node.text {
+                settings.toggles[toggle] = text
+            } else {
+                report(spelling, node, form: "one value, as text or number")
             }
         }
+    }
+
+    /// The spellings of each toggle, strongest first: under `prompt_flow.policy`, then the flat keys.
+    private static let spellings: [(toggle: Toggle, nested: String, flat: [String])] = Toggle.allCases.map { toggle in
+        let name = toggle.rawValue
+        var flat = [name]
+        if toggle == .warnMode || toggle == .warnGate || toggle == .retryMax { flat.append("codex_preflight_\(name)") }
+        if toggle == .warnMode || toggle == .warnGate { flat.append("codex_\(name)") }
+        return (toggle, "prompt_flow.policy.\(name)", flat)
     }
 
     // MARK: Single values
@@ -115,18 +116,24 @@ struct SettingsReader {
         if let verify, verify.keys == nil, !verify.isNull {
             report("verify", verify, form: "a mapping with files_exist, http_200 or headers")
         }
-        func find(_ name: String) -> (String, Node)? {
-            let spellings = [
-                ("verify.\(name)", verify?.keys?[name]), ("codex_verify_\(name)", keys["codex_verify_\(name)"]),
-                ("chatgpt_verify_\(name)", keys["chatgpt_verify_\(name)"]),
-            ]
-            for case (let key, let node?) in spellings where !node.isNull { return (key, node) }
+        let nested = verify?.keys
+        func find(_ name: String, _ spellings: [String]) -> (String, Node)? {
+            if let node = nested?[name], !node.isNull { return (spellings[0], node) }
+            for spelling in spellings.dropFirst() {
+                if let node = keys[spelling], !node.isNull { return (spelling, node) }
+            }
             return nil
         }
-        if let (key, node) = find("files_exist") { settings.gate.filesExist = list(key, node, form: "a list of paths") }
-        if let (key, node) = find("http_200") { settings.gate.http200 = list(key, node, form: "a list of URLs") }
-        if let (key, node) = find("headers") { readHeaders(key, node) }
+        if let (key, node) = find("files_exist", Self.filesExist) {
+            settings.gate.filesExist = list(key, node, form: "a list of paths")
+        }
+        if let (key, node) = find("http_200", Self.http200) { settings.gate.http200 = list(key, node, form: "a list of URLs") }
+        if let (key, node) = find("headers", Self.headers) { readHeaders(key, node) }
     }
+
+    private static let filesExist = ["verify.files_exist", "codex_verify_files_exist", "chatgpt_verify_files_exist"]
+    private static let http200 = ["verify.http_200", "codex_verify_http_200", "chatgpt_verify_http_200"]
+    private static let headers = ["verify.headers", "codex_verify_headers", "chatgpt_verify_headers"]
 
     private mutating func readHeaders(_ key: String, _ node: Node) {
         let form = "a mapping of URLs to header lines, such as `https://host/: [\"Name: value\"]`"
@@ -213,22 +220,33 @@ struct SettingsReader {
 
 /// A mapping's keys by their text; `<<` fills in what the mapping itself does not say (YAML 1.1 merge), one level deep.
 struct Keys {
-    private var nodes: [String: Node] = [:]
+    private let mapping: Node.Mapping
+    /// Positions, not nodes: copying a Yams node is dear.
+    private var positions: [String: Int] = [:]
+    private var merged: [Keys] = []
 
-    init(_ mapping: Node.Mapping) {
-        for (key, value) in mapping {
-            if let text = key.scalar?.string { nodes[text] = value }
+    init(_ mapping: Node.Mapping) { self.init(mapping, merges: true) }
+
+    private init(_ mapping: Node.Mapping, merges: Bool) {
+        self.mapping = mapping
+        positions.reserveCapacity(mapping.count)
+        for (position, pair) in mapping.enumerated() {
+            if let text = pair.key.text { positions[text] = position }
         }
-        guard let merged = nodes["<<"] else { return }
-        let sources: [Node] = merged.sequence.map { Array($0.prefix(8)) } ?? [merged]
-        for case .mapping(let source) in sources {
-            for (key, value) in source {
-                if let text = key.scalar?.string, nodes[text] == nil { nodes[text] = value }
-            }
+        guard merges, let position = positions["<<"] else { return }
+        let value = mapping[position].value
+        for case .mapping(let source) in value.sequence.map({ Array($0.prefix(8)) }) ?? [value] {
+            merged.append(Keys(source, merges: false))
         }
     }
 
-    subscript(name: String) -> Node? { nodes[name] }
+    subscript(name: String) -> Node? {
+        if let position = positions[name] { return mapping[position].value }
+        for source in merged {
+            if let node = source[name] { return node }
+        }
+        return nil
+    }
 }
 
 extension Node {

@@ -1,5 +1,4 @@
-// The facts of a stamp in the order and form of DESIGN "The prompt file". Times are UTC to the second, made by hand: a formatter
-// costs more than the rest of the stamp.
+// The facts of a stamp in the order and form of DESIGN "The prompt file". Times are UTC to the second.
 
 import Foundation
 
@@ -19,23 +18,8 @@ extension Stamp {
     /// `2026-01-02T03:04:05Z`: UTC, cut to the second; outside years 1970 to 9999 the nearest time inside.
     public static func utc(_ date: Date) -> String {
         let seconds = date.timeIntervalSince1970
-        let total = seconds.isNaN ? 0 : Int(min(max(seconds.rounded(.down), 0), 253_402_300_799))
-        let (days, second) = total.quotientAndRemainder(dividingBy: 86_400)
-        // Civil date from days since 1970 in 400-year eras that begin on 1 March 0000.
-        let shifted = days + 719_468
-        let (era, dayOfEra) = shifted.quotientAndRemainder(dividingBy: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        func padded(_ number: Int, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-            + "T\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))Z"
+        let whole = seconds.isNaN ? 0 : Int64(min(max(seconds.rounded(.down), 0), 253_402_300_799))
+        return utcText(whole * 1000, fraction: false)
     }
 }
 

@@ -22,8 +22,8 @@ enum StampValue: Equatable {
     static func optional(_ text: String?) -> StampValue { text.map { .text($0) } ?? .null }
     static func optional(_ number: Int?) -> StampValue { number.map { .number($0) } ?? .null }
 
-    /// Longest text that is written; the rest is cut. In characters.
-    static let charactersMax = 1000
+    /// Longest text that is written; the rest is cut. In Unicode scalars: a character has no bound.
+    static let scalarsMax = 1000
 
     /// Appends `key: value` as lines that are indented by `indent` spaces and end in `lineEnd`. `comment` ends the first of them.
     func appendLines(key: String, indent: Int, comment: String = "", lineEnd: String, to result: inout String) {
@@ -95,16 +95,16 @@ enum StampValue: Equatable {
     private static func appendQuoted(_ text: String, to result: inout String) {
         result += "\""
         defer { result += "\"" }
-        if text.utf8.count <= charactersMax, text.utf8.allSatisfy({ (32...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+        if text.utf8.count <= scalarsMax, text.utf8.allSatisfy({ (32...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
             result += text
             return
         }
-        for (count, character) in text.enumerated() {
-            if count == charactersMax {
+        for (count, scalar) in text.unicodeScalars.enumerated() {
+            if count == scalarsMax {
                 result += "…"
                 break
             }
-            for scalar in character.unicodeScalars { appendEscaped(scalar, to: &result) }
+            appendEscaped(scalar, to: &result)
         }
     }
 

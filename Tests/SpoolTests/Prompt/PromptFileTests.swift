@@ -112,7 +112,7 @@ import Testing
     @Test(arguments: [
         ("90", 90.0), ("90s", 90), ("15m", 900), ("2h", 7200), ("0.5", 0.5), ("720h", 2_592_000), ("721h", nil), ("0", nil),
         ("-5", nil),
-        ("1e3", nil), ("", nil), ("s", nil), ("5 m", nil), ("1d", nil), (".", nil),
+        ("1e3", nil), ("", nil), ("s", nil), ("5 m", nil), ("1d", 86400), ("1y", nil), ("500ms", 0.5), (".", nil),
     ])
     func duration_isReadInItsForms(_ text: String, _ seconds: Double?) {
         #expect(PromptDuration.seconds(text) == seconds)
