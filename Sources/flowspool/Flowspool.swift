@@ -5,5 +5,5 @@ import Watcher
 
 @main struct Flowspool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "flowspool", subcommands: [ProfileCommand.self])
+        commandName: "flowspool", subcommands: [WatchCommand.self, ProfileCommand.self])
 }

@@ -126,4 +126,4 @@ extension ProfileOptions {
     }
 }
 
-private var environment: [String: String] { ProcessInfo.processInfo.environment }
+var environment: [String: String] { ProcessInfo.processInfo.environment }

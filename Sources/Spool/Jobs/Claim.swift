@@ -62,7 +62,9 @@ struct Claim: Sendable {
         case .folder: return "not_a_prompt: it is a folder"
         case .fifo, .socket, .device, .other: return "not_a_prompt: it is a \(status.kind.rawValue), not a regular file"
         }
-        if status.owner != geteuid() { return "other_owner: it belongs to user \(status.owner), not to the user who runs the spool" }
+        if status.owner != geteuid() {
+            return "other_owner: it belongs to user \(status.owner), not to the user who runs the spool"
+        }
         if status.size > sizeMax { return "too_large: \(status.size) bytes; the limit is \(sizeMax) (size_limit in spool.yaml)" }
         return nil
     }

@@ -40,7 +40,7 @@ extension Dispatcher {
                 running[request.job]?.task.cancel()
             } else if let index = ready.firstIndex(where: { $0.job.id == request.job }) {
                 finish(ready.remove(at: index), AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
-            } else if preparing.contains(request.job) {
+            } else if preparing[request.job] != nil {
                 cancelWhenPrepared.insert(request.job)
             }
         }
@@ -52,7 +52,9 @@ extension Dispatcher {
     func giveBackReady() {
         let back = ready
         ready.removeAll()
-        for prepared in back { giveBack(prepared.job, why: hold != nil ? "given back: the spool is on hold" : "given back: the run is ending") }
+        for prepared in back {
+            giveBack(prepared.job, why: hold != nil ? "given back: the spool is on hold" : "given back: the run is ending")
+        }
     }
 
     func giveBack(_ job: Job, why: String) {
@@ -141,7 +143,8 @@ extension Dispatcher {
         let now = clock.wallMilliseconds()
         try ledger.write { tx in
             try tx.setFailureCounts(FailureCounts())
-            let id = try tx.startBatch(runID: settings.runID, kind: settings.command, profile: thresholds.profile ?? "none", now: now)
+            let id = try tx.startBatch(
+                runID: settings.runID, kind: settings.command, profile: thresholds.profile ?? "none", now: now)
             batch = id
             batchArrival = try tx.fact(.arrival) + 1
             try tx.setFact(.arrival, batchArrival)

@@ -51,6 +51,7 @@ extension Dispatcher {
         }
         prepared.job.file = try filing.freeName(job.name, job: job.id, in: job.place)
         let final = prepared.job
+        if final.state == .done, final.place == .drop { try recordKept(final) }
         let end = EndOfJob(
             job: final, attempt: attempt, result: result, findings: result == nil ? prepared.report.findings : nil,
             policy: thresholds.policy, runID: settings.runID, now: now)
@@ -101,10 +102,10 @@ extension Dispatcher {
 
     // MARK: Decisions
 
-    enum Decision { case success, tryAgain, tryLater(Int64), fail, block, cancel, interrupt(runsAgain: Bool) }
+    enum Decision { case success, tryAgain, tryLater(Int64), fail, block(String), cancel, interrupt(runsAgain: Bool) }
 
     private func decide(_ prepared: Prepared, _ result: AttemptResult?) -> Decision {
-        guard let result else { return .block }
+        guard let result else { return .block(prepared.verdict.reason) }
         let mayRetry = prepared.job.budgetUsed <= prepared.report.resolved.policy.retryMax
         switch result.outcome {
         case .success: return .success
@@ -125,14 +126,15 @@ extension Dispatcher {
     private func apply(_ decision: Decision, to job: inout Job, _ result: AttemptResult?, now: Int64) {
         if let result {
             job.nextBlock = result.failedBlock ?? result.lastOKBlock + 1
-            job.carriedJSON = JSON.object(result.carriedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
+            job.carriedJSON =
+                JSON.object(result.carriedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
             job.reason = result.message
             job.duration = (job.duration ?? 0) + Int64(result.durationMilliseconds)
         }
         switch decision {
         case .success: job.end(.done, .success, reason: "", now: now)
         case .fail: job.end(.failed, .failed, reason: result.map { $0.reason } ?? "", now: now)
-        case .block: job.end(.failed, .blocked, reason: "", now: now)
+        case .block(let why): job.end(.failed, .blocked, reason: why, now: now)
         case .cancel: job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
         case .interrupt(runsAgain: false): job.end(.failed, .interrupted, reason: "interrupted: the runner was stopped", now: now)
         case .interrupt(runsAgain: true): job.wait(.queued, reason: "interrupted: the runner was stopped; runs again")
@@ -152,7 +154,8 @@ extension Dispatcher {
     private func file(_ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ counts: FailureCounts, isOnHold: Bool) {
         let work = FilingWork(
             spool: spool, ledger: ledger, filing: filing,
-            stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold), why: result == nil ? prepared.report.findings : nil)
+            stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
+            why: result == nil ? prepared.report.findings : nil)
         let id = job.id
         filingTasks[id] = Task { [post] in
             // Trouble here leaves the move noted in the ledger; the confirmation tries it again.
@@ -172,7 +175,8 @@ extension Dispatcher {
             source: settings.command, status: isOnHold ? .hold : job.state == .done ? .success : .failed, runID: settings.runID,
             attempt: job.attempts, failStreak: counts.streak, failTotal: counts.total, profile: thresholds.profile ?? "none",
             failFastThreshold: thresholds.policy.failFastThreshold, totalFailuresMax: thresholds.policy.totalFailuresMax,
-            lastEvent: isOnHold ? "pipeline_hold" : result == nil ? "prompt_blocked" : job.state == .done ? "prompt_success" : "prompt_failed",
+            lastEvent: isOnHold
+                ? "pipeline_hold" : result == nil ? "prompt_blocked" : job.state == .done ? "prompt_success" : "prompt_failed",
             updated: updated)
         return stamp
     }

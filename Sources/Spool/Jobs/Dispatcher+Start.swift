@@ -47,7 +47,7 @@ extension Dispatcher {
         let usable = ready.count { !isBlockedByLane($0, lanes) }
         var room = settings.jobs * 2 - running.count - usable - preparing.count
         guard room > 0, hasRoom, ready.count < settings.jobs * 4 else { return }
-        let inHand = preparing.union(ready.map(\.job.id)).union(busy)
+        let inHand = busy.union(preparing.keys).union(ready.map(\.job.id))
         // Those in hand are still `queued` until they are claimed, so they may come first again.
         let found = note {
             try ledger.read { try $0.nextWaiting(limit: room + preparing.count + busy.count, batch: batch, busyLanes: lanes) }
@@ -58,7 +58,7 @@ extension Dispatcher {
         for job in fresh {
             guard room > 0, hasRoom else { break }
             room -= 1
-            preparing.insert(job.id)
+            preparing[job.id] = job
             Task { [preparer, post] in post.yield(.prepared(await preparer.prepare(job))) }
         }
     }
@@ -68,7 +68,7 @@ extension Dispatcher {
         wantsWaiting = true
         switch outcome {
         case .ready(let prepared):
-            preparing.remove(prepared.job.id)
+            preparing[prepared.job.id] = nil
             if cancelWhenPrepared.remove(prepared.job.id) != nil {
                 return finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
             }
@@ -76,32 +76,32 @@ extension Dispatcher {
             // Jobs are prepared side by side and may come out of order.
             ready.sort { $0.job.startsBefore($1.job) }
         case .blocked(let prepared):
-            preparing.remove(prepared.job.id)
+            preparing[prepared.job.id] = nil
             ending.ran += 1
             finish(prepared, nil)
         case .held(let job, let findings):
-            preparing.remove(job.id)
+            preparing[job.id] = nil
             ending.ran += 1
             ending.held += 1
             unconfirmed.append(job.id)
             observe(.held(job, findings))
         case .busy(let job):
-            preparing.remove(job.id)
+            preparing[job.id] = nil
             busy.insert(job.id)
             observe(.waitsForWriter(job))
             // IN_CLOSE_WRITE wakes us where leases work; the quiet period has no event.
             scanLater(afterMilliseconds: max(settings.quietMilliseconds, 100))
         case .withdrawn(let job):
-            preparing.remove(job.id)
+            preparing[job.id] = nil
             observe(.withdrawn(job))
         case .refused(let job):
-            preparing.remove(job.id)
+            preparing[job.id] = nil
             unconfirmed.append(job.id)
             observe(.refused(job))
         case .lost(let id):
-            preparing.remove(id)
+            preparing[id] = nil
         case .trouble(let id, let error):
-            preparing.remove(id)
+            preparing[id] = nil
             unwritten.append(.giveBack(id, why: "given back: \(error.message)"))
             trouble(error)
         }
@@ -112,6 +112,8 @@ extension Dispatcher {
         while running.count < settings.jobs, mayStart {
             let lanes = busyLanes
             guard let index = ready.firstIndex(where: { !isBlockedByLane($0, lanes) }) else { return }
+            // One that comes first is on its way: wait for it, it will be ready in a moment.
+            if preparing.values.contains(where: { $0.startsBefore(ready[index].job) }) { return }
             // The file can be made by hand at any moment, and no event may have come yet.
             note { try syncHold(force: false) }
             if hold != nil { return }
@@ -173,10 +175,12 @@ extension Dispatcher {
                     result = await runner.run(request, on: executor) { post.yield(.block(job, $0)) }
                 } catch {
                     let text = (error as? SystemCallError)?.description ?? "\(error)"
-                    result = AttemptResult(outcome: .failed, failureClass: .runner, message: "the run folder could not be made: \(text)")
+                    result = AttemptResult(
+                        outcome: .failed, failureClass: .runner, message: "the run folder could not be made: \(text)")
                 }
             } else {
-                result = AttemptResult(outcome: .failed, failureClass: .runner, message: "nothing here can run exec_mode \(mode.rawValue)")
+                result = AttemptResult(
+                    outcome: .failed, failureClass: .runner, message: "nothing here can run exec_mode \(mode.rawValue)")
             }
             post.yield(.attemptEnded(job.id, result))
         }
@@ -194,7 +198,8 @@ extension Dispatcher {
             promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
             carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
             environment: settings.environment, repoRoot: settings.repoRoot,
-            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds ?? settings.timeoutDefaultSeconds)
+            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds
+                ?? settings.timeoutDefaultSeconds)
     }
 
     var busyLanes: Set<String> { Set(running.values.compactMap(\.prepared.job.lane)) }

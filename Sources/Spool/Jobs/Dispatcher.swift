@@ -15,6 +15,7 @@ public actor Dispatcher {
     let clock: any SpoolClock
     let thresholds: ResolvedPolicy
     let observe: @Sendable (RunEvent) -> Void
+    let recordKept: @Sendable (Job) throws -> Void
     let filing: Filing
     let intake: Intake
     let preparer: Preparer
@@ -40,7 +41,7 @@ public actor Dispatcher {
 
     var running: [Int64: Running] = [:]
     var ready: [Prepared] = []
-    var preparing: Set<Int64> = []
+    var preparing: [Int64: Job] = [:]
     /// Files whose writer we wait for, by job: tried again when a hint names them or at the next scan.
     var busy: Set<Int64> = []
     var stopping = Stopping.no
@@ -78,10 +79,13 @@ public actor Dispatcher {
     ///   - runners: what carries out each mode; a mode without one is refused by preflight's `modesAllowed`.
     ///   - thresholds: the policy of the run itself, without any front matter.
     ///   - isDone: whether a prompt that was put back in its place is not to run again.
+    ///   - recordKept: called before a prompt that goes back to its place is recorded as done, to note durably that it is not
+    ///     to run again.
     ///   - observe: told of every event, in order, on the dispatcher.
     public init(
         spool: SpoolFolder, ledger: Ledger, settings: RunSettings, preflight: Preflight, runners: [ExecMode: any Runner],
         executor: any Executor, clock: any SpoolClock = SystemClock(), isDone: @escaping @Sendable (Job) -> Bool = { _ in true },
+        recordKept: @escaping @Sendable (Job) throws -> Void = { _ in },
         observe: @escaping @Sendable (RunEvent) -> Void
     ) {
         self.spool = spool
@@ -93,13 +97,15 @@ public actor Dispatcher {
         self.clock = clock
         self.thresholds = preflight.resolver.base
         self.observe = observe
+        self.recordKept = recordKept
         let filing = Filing(spool: spool, ledger: ledger)
         self.filing = filing
         intake = Intake(
             spool: spool, ledger: ledger, filing: filing, clock: clock, sizeMax: settings.sizeMax, windowMax: settings.windowMax,
             isDone: isDone)
         let claim = Claim(
-            spool: spool, ledger: ledger, filing: filing, quiet: QuietPeriod(milliseconds: settings.quietMilliseconds), clock: clock,
+            spool: spool, ledger: ledger, filing: filing, quiet: QuietPeriod(milliseconds: settings.quietMilliseconds),
+            clock: clock,
             sizeMax: settings.sizeMax)
         preparer = Preparer(
             spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings)

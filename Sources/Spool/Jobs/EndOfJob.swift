@@ -37,7 +37,9 @@ struct EndOfJob: Sendable {
         _ = tally.record(job.state == .done ? .success : job.status == .blocked ? .blocked : .failed)
         counts = FailureCounts(streak: tally.failStreak, total: tally.failTotal)
         try tx.setFailureCounts(counts)
-        guard job.state == .failed, let crossing = tally.crossing, try tx.openHold() == nil else { return Committed(counts: counts) }
+        guard job.state == .failed, let crossing = tally.crossing, try tx.openHold() == nil else {
+            return Committed(counts: counts)
+        }
         let what = crossing == .failFast ? "\(counts.streak) failed in a row" : "\(counts.total) failed in all"
         let limit = tally.limit(of: crossing)
         var hold = HoldRecord(

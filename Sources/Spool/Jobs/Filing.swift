@@ -20,7 +20,8 @@ struct Filing: Sendable {
             if try folder.status(next.text) == nil { return next.text }
             if turn == 0 { candidate = next }
         }
-        throw FlowspoolError(.unavailable, "\(printable(folder.pathOf(name))): a thousand names like this are taken", hint: "clear that folder")
+        throw FlowspoolError(
+            .unavailable, "\(printable(folder.pathOf(name))): a thousand names like this are taken", hint: "clear that folder")
     }
 
     /// Makes the move that the ledger has committed for `job`, whatever part of it was done before.
@@ -45,7 +46,8 @@ struct Filing: Sendable {
                 continue
             }
         }
-        throw FlowspoolError(.unavailable, "job \(job.id): \(printable(job.file)): its name is taken again and again in \(printable(target.path))")
+        throw FlowspoolError(
+            .unavailable, "job \(job.id): \(printable(job.file)): its name is taken again and again in \(printable(target.path))")
     }
 
     /// Whether the file still has to move. Only the drop folder is shared with users: there a file of the same name may be a

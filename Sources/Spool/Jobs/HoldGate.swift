@@ -33,7 +33,8 @@ struct HoldGate {
         case (nil, true):
             // A file with any content, or none, is a hold by hand.
             let text = try? HoldFile.read(in: spool.root)?.reason  // Unreadable content does not make it less of a hold.
-            var hold = HoldRecord(since: now, kind: .byHand, reason: text ?? "by hand", failStreak: 0, failTotal: 0, fileWritten: true)
+            var hold = HoldRecord(
+                since: now, kind: .byHand, reason: text ?? "by hand", failStreak: 0, failTotal: 0, fileWritten: true)
             hold.id = try ledger.write { tx in
                 let counts = try tx.failureCounts()
                 hold.failStreak = counts.streak

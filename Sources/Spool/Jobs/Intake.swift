@@ -141,11 +141,15 @@ struct Intake: Sendable {
         }
     }
 
-    private func admit(_ admission: Admission, _ tx: LedgerTransaction, arrival: Int64, batch: Int64?, now: Int64) throws -> Int64? {
+    private func admit(_ admission: Admission, _ tx: LedgerTransaction, arrival: Int64, batch: Int64?, now: Int64) throws
+        -> Int64?
+    {
         if var earlier = try tx.finishedJob(file: admission.name) {
             if earlier.place == .drop {
                 if try isUnchanged(earlier) { return nil }
-            } else if let folder = spool.directory(earlier.place), try folder.status(earlier.file) == nil, earlier.fromPlace == nil {
+            } else if let folder = spool.directory(earlier.place), try folder.status(earlier.file) == nil,
+                earlier.fromPlace == nil
+            {
                 // The user moved the file back: the same job again, with a fresh budget.
                 let was = earlier.state
                 earlier.requeue(arrival: arrival, now: now)
@@ -223,7 +227,9 @@ struct Intake: Sendable {
         try ledger.write { tx in
             for name in names.map(\.text).sorted(by: precedes) {
                 // Listed as waiting, not met by the walk: it may have been claimed or put there since; look at it itself.
-                guard try spool.root.status(name) == nil, var job = try tx.waitingJob(file: name), job.fromPlace == nil else { continue }
+                guard try spool.root.status(name) == nil, var job = try tx.waitingJob(file: name), job.fromPlace == nil else {
+                    continue
+                }
                 let was = job.state
                 job.state = .cancelled
                 job.status = .cancelled
@@ -260,13 +266,16 @@ extension LedgerTransaction {
     /// Finished jobs whose prompt stands in the drop folder, by file name.
     func keptFiles() throws -> [ExactText: Job] {
         var result: [ExactText: Job] = [:]
-        for job in try jobs("WHERE place = 'drop' AND state IN ('done', 'failed', 'cancelled') ORDER BY id") { result[ExactText(job.file)] = job }
+        for job in try jobs("WHERE place = 'drop' AND state IN ('done', 'failed', 'cancelled') ORDER BY id") {
+            result[ExactText(job.file)] = job
+        }
         return result
     }
 
     /// Makes a job that waits already part of a batch.
     func join(batch: Int64, arrival: Int64, file: String) throws -> Bool {
-        try execute("UPDATE jobs SET batch = ?, arrival = ? WHERE file = ? AND state IN ('queued', 'deferred')", [batch, arrival, file])
+        try execute(
+            "UPDATE jobs SET batch = ?, arrival = ? WHERE file = ? AND state IN ('queued', 'deferred')", [batch, arrival, file])
         return db.changesCount > 0
     }
 

@@ -106,7 +106,9 @@ struct Preparer: Sendable {
         Stamp.Preflight(
             source: settings.command, status: prepared.verdict.status, isReady: prepared.verdict.isReady,
             reason: prepared.verdict.reason, revision: prepared.job.revision, resolved: prepared.report.resolved,
-            findings: prepared.report.findings.map { Stamp.Preflight.Mark(code: $0.code.rawValue, line: $0.line, waiver: $0.waiver) },
+            findings: prepared.report.findings.map {
+                Stamp.Preflight.Mark(code: $0.code.rawValue, line: $0.line, waiver: $0.waiver)
+            },
             updated: now)
     }
 

@@ -53,7 +53,8 @@ struct Recovery {
                     job.wait(.queued, reason: "interrupted; runs again")
                 } else {
                     job.end(.failed, .interrupted, reason: "interrupted: the runner ended before the attempt did", now: now)
-                    var tally = Thresholds(Policy.builtin, failStreak: Int(try tx.fact(.failStreak)), failTotal: Int(try tx.fact(.failTotal)))
+                    var tally = Thresholds(
+                        Policy.builtin, failStreak: Int(try tx.fact(.failStreak)), failTotal: Int(try tx.fact(.failTotal)))
                     _ = tally.record(.failed)
                     try tx.setFailureCounts(FailureCounts(streak: tally.failStreak, total: tally.failTotal))
                 }
@@ -99,7 +100,9 @@ struct Recovery {
                 job.fromFile = nil
             }
             let saved = job
-            try ledger.write { try $0.save(saved, expecting: .active, why: "given back: the runner ended before it started", now: now) }
+            try ledger.write {
+                try $0.save(saved, expecting: .active, why: "given back: the runner ended before it started", now: now)
+            }
             if isInActive {
                 _ = try filing.finishMove(job)
                 try ledger.write { try $0.confirmMoves([saved.id]) }

@@ -32,7 +32,9 @@ public final class RunnerLock: Sendable {
         } catch {
             guard error.errno == EWOULDBLOCK else { throw error.forUser }
             let holder = try Self.read(spool)
-            let who = holder.map { "\($0.command), process \($0.pid), since \(utcText($0.since, fraction: false))" } ?? "another process"
+            let who =
+                holder.map { "\($0.command), process \($0.pid), since \(utcText($0.since, fraction: false))" }
+                ?? "another process"
             throw FlowspoolError(
                 .spoolBusy, "\(printable(spool.path)) is being run by \(who)",
                 hint: "`flowspool status` shows what it does; one runner per spool")
@@ -41,7 +43,9 @@ public final class RunnerLock: Sendable {
         let text = Data("\(getpid()) \(now) \(command)\n".utf8)
         try control.calls.run(.ftruncate, control.pathOf(Self.fileName)) { ftruncate(descriptor, 0) }
         try text.withUnsafeBytes { bytes in
-            _ = try control.calls.run(.write, control.pathOf(Self.fileName)) { pwrite(descriptor, bytes.baseAddress, bytes.count, 0) }
+            _ = try control.calls.run(.write, control.pathOf(Self.fileName)) {
+                pwrite(descriptor, bytes.baseAddress, bytes.count, 0)
+            }
         }
         self.file = file
     }

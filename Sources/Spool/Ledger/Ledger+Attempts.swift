@@ -41,14 +41,16 @@ extension LedgerTransaction {
     }
 
     public func findings(of job: Int64) throws -> [Finding] {
-        try rows(#"SELECT code, severity, line, "column", message, advice, waiver FROM findings WHERE job = ? ORDER BY number"#, [job])
-            .compactMap { row in
-                guard let code = Finding.Code(rawValue: row[0]), let severity = Finding.Severity(rawValue: row[1]) else { return nil }
-                var finding = Finding(code, line: row[2], column: row[3], message: row[4], advice: row[5])
-                finding.severity = severity
-                finding.waiver = row[6]
-                return finding
-            }
+        try rows(
+            #"SELECT code, severity, line, "column", message, advice, waiver FROM findings WHERE job = ? ORDER BY number"#, [job]
+        )
+        .compactMap { row in
+            guard let code = Finding.Code(rawValue: row[0]), let severity = Finding.Severity(rawValue: row[1]) else { return nil }
+            var finding = Finding(code, line: row[2], column: row[3], message: row[4], advice: row[5])
+            finding.severity = severity
+            finding.waiver = row[6]
+            return finding
+        }
     }
 
     /// Replaces what preflight said about a job.
@@ -58,7 +60,8 @@ extension LedgerTransaction {
             try execute(
                 "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    job, index + 1, finding.code.rawValue, finding.severity.rawValue, finding.line, finding.column, finding.message,
+                    job, index + 1, finding.code.rawValue, finding.severity.rawValue, finding.line, finding.column,
+                    finding.message,
                     finding.advice, finding.waiver,
                 ])
         }

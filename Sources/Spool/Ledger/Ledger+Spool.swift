@@ -107,7 +107,9 @@ extension LedgerTransaction {
     }
 
     func takeRequests() throws -> [JobRequest] {
-        let found = try rows("SELECT id, job, kind FROM requests ORDER BY id").map { JobRequest(id: $0[0], job: $0[1], kind: $0[2]) }
+        let found = try rows("SELECT id, job, kind FROM requests ORDER BY id").map {
+            JobRequest(id: $0[0], job: $0[1], kind: $0[2])
+        }
         if !found.isEmpty { try execute("DELETE FROM requests") }
         return found
     }

@@ -86,7 +86,8 @@ public final class Ledger: Sendable {
         case .SQLITE_IOERR: hint = "the disk reports an error: see `dmesg`"
         default: hint = "run `flowspool doctor`"
         }
-        return FlowspoolError(.unavailable, "\(printable(path)): ledger: \(error.message ?? error.resultCode.description)", hint: hint)
+        return FlowspoolError(
+            .unavailable, "\(printable(path)): ledger: \(error.message ?? error.resultCode.description)", hint: hint)
     }
 }
 
@@ -116,7 +117,8 @@ public struct LedgerTransaction {
     }
 
     func setFact(_ key: Fact, _ value: Int64) throws {
-        try execute("INSERT INTO facts VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [key.rawValue, value])
+        try execute(
+            "INSERT INTO facts VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [key.rawValue, value])
     }
 
     /// Single numbers that the ledger keeps.

@@ -100,7 +100,8 @@ public struct Preflight: Sendable {
             if mode == .script { findings += await script(prompt) }
         }
         return PreflightReport(
-            findings: Waivers.apply(prompt.settings.waivers, to: ordered(findings), isAllowed: resolver.allowsWaivers), resolved: resolved,
+            findings: Waivers.apply(prompt.settings.waivers, to: ordered(findings), isAllowed: resolver.allowsWaivers),
+            resolved: resolved,
             mode: mode)
     }
 
@@ -120,7 +121,9 @@ public struct Preflight: Sendable {
             findings.append(
                 Finding(
                     .modeNotAllowed, message: "exec_mode \(mode.rawValue) is not allowed in this spool",
-                    advice: "allowed: \(context.modesAllowed.map(\.rawValue).sorted().joined(separator: ", ")) (modes in spool.yaml)"))
+                    advice:
+                        "allowed: \(context.modesAllowed.map(\.rawValue).sorted().joined(separator: ", ")) (modes in spool.yaml)")
+            )
         }
         return mode
     }

@@ -1,0 +1,102 @@
+// Writes a run's events to the contract files: each to the log, finished prompts to `.state` and `.failed`. It runs beside the
+// dispatcher, so that no job waits for it. The ledger is the truth; a crash may cost the log its last lines.
+
+import Foundation
+
+/// The contract files as an observer of a run.
+public final class ContractJournal: Sendable {
+    private let files: ContractFiles
+    private let clock: any SpoolClock
+    private let stream: AsyncStream<(RunEvent, Int64)>
+    private let input: AsyncStream<(RunEvent, Int64)>.Continuation
+    private let report: @Sendable (FlowspoolError) -> Void
+
+    /// - Parameter report: told of trouble, at most once for each kind of message; the run goes on without that line.
+    public init(files: ContractFiles, clock: any SpoolClock = SystemClock(), report: @escaping @Sendable (FlowspoolError) -> Void)
+    {
+        self.files = files
+        self.clock = clock
+        self.report = report
+        (stream, input) = AsyncStream.makeStream()
+    }
+
+    /// Takes an event; returns at once.
+    public func take(_ event: RunEvent) {
+        if case .block = event { return }
+        input.yield((event, clock.wallMilliseconds()))
+    }
+
+    /// No more events will come; `run` returns when all are written.
+    public func finish() { input.finish() }
+
+    /// Writes events until `finish`.
+    public func run() async {
+        var reported: Set<String> = []
+        for await (event, at) in stream {
+            do {
+                try write(event, at)
+            } catch {
+                let shown = (error as? FlowspoolError) ?? (error as? SystemCallError)?.forUser ?? FlowspoolError(.bug, "\(error)")
+                if reported.insert(shown.message).inserted { report(shown) }
+            }
+        }
+    }
+
+    private func write(_ event: RunEvent, _ at: Int64) throws {
+        let log = files.log
+        switch event {
+        case .started(let profile, let waiting):
+            try log.append(.startup, detail: "root=\(files.root.path) profile=\(profile) waiting=\(waiting)", at: at)
+        case .attemptStarted(let job, let blocks):
+            if job.attempts == 1 || job.budgetUsed == 1 {
+                try log.append(.promptStart, prompt: job.name, detail: "job=\(job.id) id=\(job.promptID ?? "")", at: at)
+            }
+            try log.append(
+                .promptRun, prompt: job.name,
+                detail: "job=\(job.id) attempt=\(job.attempts) blocks=\(blocks) mode=\(job.mode ?? "")", at: at)
+        case .finished(let job, _): try finished(job, at)
+        case .blocked(let job, let findings):
+            let codes = findings.filter { $0.severity != .info }.map { "\($0.code.rawValue)\($0.line.map { ":\($0)" } ?? "")" }
+            try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(codes.joined(separator: " "))", at: at)
+            try noteFailed(job)
+        case .refused(let job):
+            try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(job.reason)", at: at)
+        case .held(let job, _): try log.append(.promptHeld, prompt: job.name, detail: "job=\(job.id) \(job.reason)", at: at)
+        case .onHold(let hold):
+            try log.append(
+                .pipelineHold, prompt: hold.lastPrompt ?? "",
+                detail: "\(hold.reason) fail_streak=\(hold.failStreak) fail_total=\(hold.failTotal)", at: at)
+        case .ended(let ending):
+            try log.append(
+                .pipelineDone,
+                detail:
+                    "\(ending.why.rawValue) ran=\(ending.ran) succeeded=\(ending.succeeded) failed=\(ending.failed) held=\(ending.held)",
+                at: at)
+        case .attemptFailed, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .trouble, .block: break
+        }
+    }
+
+    private func finished(_ job: Job, _ at: Int64) throws {
+        switch job.state {
+        case .done:
+            try log(.promptSuccess, job, at)
+            if let id = job.promptID {
+                try files.state.add(id)
+                if files.failed.contains(id) { try files.failed.remove(id) }
+            }
+        default:
+            try log(.promptFailed, job, at)
+            try noteFailed(job)
+        }
+    }
+
+    private func log(_ event: EventLog.Event, _ job: Job, _ at: Int64) throws {
+        try files.log.append(
+            event, prompt: job.name,
+            detail: "job=\(job.id) attempts=\(job.attempts)\(job.reason.isEmpty ? "" : " \(job.reason)")", at: at)
+    }
+
+    private func noteFailed(_ job: Job) throws {
+        if job.state == .failed, let id = job.promptID { try files.failed.add(id) }
+    }
+}

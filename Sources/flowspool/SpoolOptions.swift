@@ -1,0 +1,29 @@
+// Which spool a command is about: `--spool`, `FLOWSPOOL_SPOOL`, the nearest spool at or above the working folder, `./spool`.
+
+import ArgumentParser
+import Foundation
+import Spool
+
+struct SpoolOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("The spool's folder (default: FLOWSPOOL_SPOOL, the nearest spool above, ./spool).", valueName: "dir"))
+    var spool: String?
+
+    /// The path of the spool, which need not exist.
+    var path: String {
+        if let spool { return absolutePath(spool) }
+        if let named = environment["FLOWSPOOL_SPOOL"], !named.isEmpty { return absolutePath(named) }
+        var folder = absolutePath(".")
+        while true {
+            if SpoolFolder.isSpool(folder) { return folder }
+            if folder == "/" { return absolutePath("spool") }
+            folder = (folder as NSString).deletingLastPathComponent
+        }
+    }
+
+    /// Opens the spool, which must exist.
+    func open() throws -> (SpoolFolder, Ledger) {
+        let folder = try SpoolFolder.open(at: path)
+        return (folder, try Ledger(path: folder.ledgerPath))
+    }
+}

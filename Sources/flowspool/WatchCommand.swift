@@ -1,0 +1,144 @@
+// `flowspool watch`: runs the spool until it is told to stop. Joins the watcher's hints, the dispatcher and the signals; a spool
+// folder that is deleted and made again is opened anew.
+
+import ArgumentParser
+import Foundation
+import ServiceLifecycle
+import Spool
+import Watcher
+
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Run the prompts that are dropped into the spool, until told to stop.",
+        discussion: """
+            The first TERM or INT lets running jobs finish, the second ends them; HUP reads spool.yaml again.
+            With --drain it stops when nothing is left: exit status 0, 1 when a job failed, 10 or 11 when it halted.
+
+            EXAMPLE
+              flowspool watch
+              flowspool watch --drain --profile poc
+            """)
+
+    @OptionGroup var spoolOptions: SpoolOptions
+    @OptionGroup var profileOptions: ProfileOptions
+    @OptionGroup var toggleOptions: ToggleOptions
+
+    @Option(help: ArgumentHelp("Jobs that run at the same time.", valueName: "n"))
+    var jobs: Int?
+
+    @Option(help: ArgumentHelp("How prompts are executed: script, agent, http.", valueName: "mode"))
+    var execMode: String?
+
+    @Flag(help: "Stop when nothing is left to do.")
+    var drain = false
+
+    @Flag(help: "Look at the folder every 2 seconds instead of waiting for events.")
+    var poll = false
+
+    @Flag(help: "Accept a spool folder that others may write to: whoever can drop a prompt runs commands as you.")
+    var allowShared = false
+
+    func run() async throws {
+        try await reportingErrors {
+            let repoRoot = try profileOptions.findRepoRoot()
+            let drains = drain
+            let facts = RunFacts(
+                command: "watch", spoolPath: spoolOptions.path, repoRoot: repoRoot,
+                resolver: try profileOptions.resolver(toggles: toggleOptions, repoRoot: repoRoot), allowsShared: allowShared,
+                jobs: try Self.checkJobs(jobs), execMode: try ExecModeOption.read(execMode), environment: environment,
+                adjust: { $0.drains = drains })
+            let service = WatchService(facts: facts, poll: poll ? true : nil)
+            try await RunLifecycle.run(service, control: service.control)
+            guard let ending = service.control.ending else { return }
+            if drains, ending.exitCode != 0 { throw ExitCode(ending.exitCode) }
+        }
+    }
+
+    static func checkJobs(_ jobs: Int?) throws(FlowspoolError) -> Int? {
+        guard let jobs, !(1...256).contains(jobs) else { return jobs }
+        throw FlowspoolError(.usage, "--jobs \(jobs) is out of range", hint: "give a number from 1 to 256")
+    }
+}
+
+/// `--exec-mode`, `PROMPT_FLOW_EXEC_MODE`.
+enum ExecModeOption {
+    static func read(_ flag: String?) throws(FlowspoolError) -> ExecMode? {
+        guard let text = flag ?? environment["PROMPT_FLOW_EXEC_MODE"], !text.isEmpty else { return nil }
+        guard let mode = ExecMode(rawValue: text) else {
+            let name = flag == nil ? "PROMPT_FLOW_EXEC_MODE" : "--exec-mode"
+            throw FlowspoolError(
+                .invalidInput, "\(name): “\(printable(text))” is no way to execute a prompt",
+                hint: "use one of: \(ExecMode.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return mode
+    }
+}
+
+/// The long-running part of `watch`.
+struct WatchService: Service {
+    let facts: RunFacts
+    /// nil: as spool.yaml says, else by the file system.
+    let poll: Bool?
+    let control = RunControl()
+
+    func run() async throws {
+        let reporter = RunReporter()
+        // Made first, so that there is something to watch.
+        let spool = try SpoolFolder.make(at: facts.spoolPath, allowsShared: facts.allowsShared)
+        let configuration = try SpoolConfiguration.load(spool: spool.path)
+        let source = try makeSource(spool.path, configuration)
+        let pump = HintPump()
+        let pumping = Task { for await event in source.events { pump.take(event) } }
+        let ticking = Task { await reporter.tick() }
+        var outcome: Result<Void, any Error> = .success(())
+        do {
+            try await runSessions(reporter, pump)
+        } catch {
+            outcome = .failure(error)
+        }
+        ticking.cancel()
+        await source.stop()
+        await pumping.value
+        await ticking.value
+        try outcome.get()
+    }
+
+    private func runSessions(_ reporter: RunReporter, _ pump: HintPump) async throws {
+        while true {
+            let session = try await RunSession.open(facts) { reporter.take($0) }
+            control.set(session.dispatcher)
+            if !session.settings.drains { announce(session) }
+            let ending = try await session.run(hints: pump.next())
+            control.clear(ending)
+            if ending.why != .replaced || control.isStopping { return }
+        }
+    }
+
+    private func announce(_ session: RunSession) {
+        let names = "\(printable(session.spool.path))/*.md"
+        let profile = facts.resolver.base.profile ?? "none"
+        let line =
+            "watching \(names)  (profile \(profile), \(session.settings.jobs) at a time; Ctrl-C lets running jobs finish)\n"
+        // A reader that has gone must not end the run.
+        try? StandardOutput.write(line)
+    }
+
+    private func makeSource(_ path: String, _ configuration: SpoolConfiguration) throws -> any EventSource {
+        do {
+            return try makeEventSource(folder: path, poll: poll ?? configuration.poll.asFlag, options: WatchOptions())
+        } catch {
+            throw FlowspoolError(.unavailable, error.message, hint: error.hint)
+        }
+    }
+}
+
+extension SpoolConfiguration.Poll {
+    var asFlag: Bool? {
+        switch self {
+        case .automatic: nil
+        case .never: false
+        case .every: true
+        }
+    }
+}

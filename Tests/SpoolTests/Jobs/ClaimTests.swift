@@ -1,0 +1,150 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Spool
+
+@Suite struct ClaimTests {
+    private struct Bench {
+        let spool: TestSpool
+        let ledger: Ledger
+        let claim: Claim
+
+        init(calls: SystemCalls = .live, quiet: Int64 = 0, sizeMax: Int = 1000) throws {
+            spool = try TestSpool()
+            ledger = try spool.ledger()
+            let folder = try SpoolFolder.make(at: spool.path, calls: calls)
+            claim = Claim(
+                spool: folder, ledger: ledger, filing: Filing(spool: folder, ledger: ledger),
+                quiet: QuietPeriod(milliseconds: quiet),
+                clock: SystemClock(), sizeMax: sizeMax)
+        }
+
+        func admit(_ name: String) throws -> Job {
+            _ = try ledger.write { try $0.admit(Admission(name: name), arrival: 1, now: 1) }
+            return try #require(try ledger.read { try $0.job(named: name) })
+        }
+    }
+
+    @Test func claim_whenWriterStillHasFileOpen_waits() throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        let path = bench.spool.path + "/a.md"
+        let writer = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        #expect(write(writer, "part", 4) == 4)
+        let job = try bench.admit("a.md")
+        guard case .busy = try bench.claim.claim(job) else { return #expect(Bool(false), "claimed while being written") }
+        #expect(bench.spool.list("active").isEmpty)
+        #expect(write(writer, "ial", 3) == 3)
+        close(writer)
+        guard case .claimed(let claimed, let bytes) = try bench.claim.claim(job) else { return #expect(Bool(false)) }
+        #expect(String(decoding: bytes, as: UTF8.self) == "partial")
+        #expect(claimed.state == .active)
+        #expect(bench.spool.list("active") == ["a.md"])
+        #expect(try bench.spool.job("a.md")?.state == .active)
+    }
+
+    @Test func claim_commitsToTheLedgerBeforeTheFileMoves() throws {
+        let stateAtMove = Mutex<JobState?>(nil)
+        let path = Mutex("")
+        let bench = try Bench(
+            calls: SystemCalls { call, _ in
+                if call == .renameat2 {
+                    let ledger = try? Ledger(path: path.withLock { $0 } + "/.flowspool/ledger.sqlite")
+                    stateAtMove.withLock { $0 = try? ledger?.read { try $0.job(named: "a.md")?.state } }
+                }
+                return nil
+            })
+        defer { bench.spool.remove() }
+        path.withLock { $0 = bench.spool.path }
+        try bench.spool.drop("a.md", "true")
+        _ = try bench.claim.claim(try bench.admit("a.md"))
+        #expect(stateAtMove.withLock { $0 } == .active)
+    }
+
+    @Test(arguments: ["link", "fifo", "socketless folder", "large"])
+    func claim_ofWhatIsNoSmallRegularFile_refusesWithoutOpening(_ kind: String) throws {
+        let opened = Mutex(false)
+        let bench = try Bench(
+            calls: SystemCalls { call, path in
+                if call == .openat, path.hasSuffix("/x.md") { opened.withLock { $0 = true } }
+                return nil
+            })
+        defer { bench.spool.remove() }
+        let path = bench.spool.path + "/x.md"
+        switch kind {
+        case "link": symlink("/etc/hostname", path)
+        case "fifo": mkfifo(path, 0o600)
+        case "large": try Data(count: 1001).write(to: URL(fileURLWithPath: path))
+        default: mkdir(path, 0o700)
+        }
+        guard case .refused(let job) = try bench.claim.claim(try bench.admit("x.md")) else { return #expect(Bool(false)) }
+        #expect(!opened.withLock { $0 })
+        #expect(job.state == .failed)
+        #expect(job.status == .blocked)
+        #expect(bench.spool.list("failed").contains("x.md"))
+        #expect(bench.spool.list("failed").contains("x.md.why.txt"))
+        #expect(!bench.spool.list("").contains("x.md"))
+    }
+
+    @Test func claim_ofAVanishedFile_cancelsTheJob() throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        let job = try bench.admit("gone.md")
+        guard case .withdrawn = try bench.claim.claim(job) else { return #expect(Bool(false)) }
+        #expect(try bench.spool.job("gone.md")?.state == .cancelled)
+    }
+
+    @Test func claim_whenTheFileIsReplacedBetweenLookAndMove_readsWhatItMoved() throws {
+        let path = Mutex("")
+        let bench = try Bench(
+            calls: SystemCalls { call, _ in
+                guard call == .renameat2 else { return nil }
+                let file = path.withLock { $0 } + "/a.md"
+                try? Data("second".utf8).write(to: URL(fileURLWithPath: file + ".new"))
+                rename(file + ".new", file)
+                return nil
+            })
+        defer { bench.spool.remove() }
+        path.withLock { $0 = bench.spool.path }
+        try Data("first".utf8).write(to: URL(fileURLWithPath: bench.spool.path + "/a.md"))
+        guard case .claimed(_, let bytes) = try bench.claim.claim(try bench.admit("a.md")) else { return #expect(Bool(false)) }
+        #expect(String(decoding: bytes, as: UTF8.self) == "second")
+    }
+
+    @Test func claim_whenALinkTakesThePlaceOfTheFile_neverReadsThroughIt() throws {
+        let path = Mutex("")
+        let bench = try Bench(
+            calls: SystemCalls { call, _ in
+                guard call == .renameat2 else { return nil }
+                let file = path.withLock { $0 } + "/a.md"
+                unlink(file)
+                symlink("/etc/hostname", file)
+                return nil
+            })
+        defer { bench.spool.remove() }
+        path.withLock { $0 = bench.spool.path }
+        try Data("first".utf8).write(to: URL(fileURLWithPath: bench.spool.path + "/a.md"))
+        guard case .refused(let job) = try bench.claim.claim(try bench.admit("a.md")) else { return #expect(Bool(false)) }
+        #expect(job.reason.hasPrefix("symbolic_link"))
+    }
+
+    @Test func claim_whenANameIsTakenInActive_takesANumberedOne() throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        try Data("other".utf8).write(to: URL(fileURLWithPath: bench.spool.path + "/active/a.md"))
+        try bench.spool.drop("a.md", "true")
+        guard case .claimed(let job, _) = try bench.claim.claim(try bench.admit("a.md")) else { return #expect(Bool(false)) }
+        #expect(job.file == "a.1.md")
+        #expect(try bench.spool.text("active/a.md") == "other")
+    }
+
+    @Test func quietPeriod_withoutLease_claimsOnlyWhatStoodStill() {
+        let quiet = QuietPeriod(milliseconds: 100)
+        #expect(!quiet.hasPassed(for: "a", signature: "1", now: 0))
+        #expect(!quiet.hasPassed(for: "a", signature: "1", now: 99))
+        #expect(!quiet.hasPassed(for: "a", signature: "2", now: 150))
+        #expect(!quiet.hasPassed(for: "a", signature: "2", now: 249))
+        #expect(quiet.hasPassed(for: "a", signature: "2", now: 250))
+    }
+}

@@ -1,0 +1,259 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Spool
+
+@Suite struct DispatcherTests {
+    @Test func drain_runsEachPromptAndFilesIt() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo a >> $OUT/trace")
+        try spool.drop("b.md", "echo b >> $OUT/trace; exit 4")
+        let ending = try await spool.drain()
+        #expect(ending.why == .done)
+        #expect(ending.exitCode == 1)
+        #expect(spool.list("done") == ["a.md"])
+        #expect(spool.list("failed") == ["b.md"])
+        #expect(spool.list("active").isEmpty)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "a\nb\nb\n")
+        let failed = try #require(try spool.job("b.md"))
+        #expect(failed.status == .failed)
+        #expect(failed.attempts == 2)
+        #expect(try spool.ledger().read { try $0.attempts(of: failed.id).map(\.exitCode) } == [4, 4])
+        #expect(try spool.ledger().read { try $0.unconfirmedMoves() }.isEmpty)
+    }
+
+    @Test func filedPrompt_withoutItsStamp_isTheAuthorsBytes() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let bytes = Data("---\r\npriority: 1 # mine\r\n---\r\n# T\r\n```bash\r\ntrue\r\n```".utf8)
+        try bytes.write(to: URL(fileURLWithPath: spool.path + "/c.md"))
+        try await spool.drain()
+        let filed = try Data(contentsOf: URL(fileURLWithPath: spool.path + "/done/c.md"))
+        #expect(filed != bytes)
+        #expect(StampWriter.remove(from: filed) == bytes)
+    }
+
+    @Test func retry_resumesAtTheFailedBlock() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo one >> $OUT/trace", "echo two >> $OUT/trace; [ $(grep -c two $OUT/trace) = 2 ]")
+        let ending = try await spool.drain()
+        #expect(ending.exitCode == 0)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "one\ntwo\ntwo\n")
+        #expect(try spool.job("a.md")?.attempts == 2)
+    }
+
+    @Test func retry_underProduction_isNotMade() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo x >> $OUT/trace; false")
+        try await spool.drain(profile: "production")
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\n")
+    }
+
+    @Test func order_isPriorityThenName() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let events = EventList()
+        for name in ["c.md", "a.md", "B.md"] { try spool.drop(name, "true") }
+        try spool.drop("z.md", "true", front: "priority: 3")
+        try await spool.drain(events: events)
+        #expect(events.started == ["z.md", "B.md", "a.md", "c.md"])
+    }
+
+    @Test func next_isClaimedAndStampedWhileOneRuns() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        // The first waits, bounded, for the second to be stamped in active/.
+        try spool.drop(
+            "a.md", "for i in $(seq 400); do grep -qs 'status: ready' $OUT/spool/active/b.md && exit 0; sleep 0.01; done; exit 1")
+        try spool.drop("b.md", "true")
+        let ending = try await spool.drain(profile: "production")
+        #expect(ending.succeeded == 2)
+    }
+
+    @Test(arguments: [1, 4])
+    func threshold_whenReached_startsNothingMore(_ jobs: Int) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        // With 4 at a time the first four start together; the failures come one after another, each when the one before it
+        // is in the ledger. One extra start would leave its mark in the trace.
+        for index in 1...9 { try spool.drop("p\(index).md", "echo \(index) >> $OUT/trace; false") }
+        let events = EventList()
+        let ending = try await spool.drain(profile: "production", events: events) { $0.jobs = jobs }
+        #expect(ending.why == .failFast)
+        #expect(ending.exitCode == 10)
+        let startedAfterHold = events.events.drop { if case .onHold = $0 { false } else { true } }
+            .filter { if case .attemptStarted = $0 { true } else { false } }
+        #expect(startedAfterHold.isEmpty)
+        let traced = try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8).split(separator: "\n").count
+        #expect(traced == events.started.count)
+        #expect(traced <= 2 + (jobs - 1))
+        #expect(spool.list("active").isEmpty)
+        #expect(spool.list("failed").count == traced)
+        #expect(spool.list("").count == 9 - traced)
+        #expect(try spool.text(".prompt-pipeline.HOLD").contains("failed in a row"))
+        let counts = try spool.ledger().read { try $0.failureCounts() }
+        #expect(counts.total == traced)
+    }
+
+    @Test func onHold_drainChangesNothing() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        try Data().write(to: URL(fileURLWithPath: spool.path + "/.prompt-pipeline.HOLD"))
+        let ending = try await spool.drain()
+        #expect(ending.exitCode == 12)
+        #expect(spool.list("") == ["a.md"])
+        #expect(try spool.text("a.md").hasPrefix("# amd"))
+    }
+
+    @Test func hold_survivesRestartsUntilItsFileIsRemoved() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for index in 1...3 { try spool.drop("p\(index).md", "false") }
+        #expect(try await spool.drain(profile: "production").exitCode == 10)
+        #expect(try await spool.drain(profile: "production").exitCode == 12)
+        try FileManager.default.removeItem(atPath: spool.path + "/.prompt-pipeline.HOLD")
+        let ending = try await spool.drain(profile: "production")
+        #expect(ending.why == .done)
+        #expect(ending.failures == FailureCounts(streak: 1, total: 1))
+    }
+
+    @Test func holdFile_thatACrashKeptFromBeingWritten_isWrittenAtTheNextStart() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        try spool.ledger().write { tx in
+            try tx.setHold(HoldRecord(since: 1, kind: .failFast, reason: "r", failStreak: 2, failTotal: 2))
+        }
+        #expect(try await spool.drain().exitCode == 12)
+        #expect(try spool.text(".prompt-pipeline.HOLD").contains("on hold"))
+    }
+
+    @Test func failures_countAcrossRestarts() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "false")
+        #expect(try await spool.drain(profile: "production").exitCode == 1)
+        try spool.drop("b.md", "false")
+        #expect(try await spool.drain(profile: "production").exitCode == 10)
+    }
+
+    @Test func lane_runsOneAtATime() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a", "b", "c"] {
+            try spool.drop("\(name).md", "mkdir $OUT/busy; sleep 0.05; rmdir $OUT/busy", front: "lane: db")
+        }
+        let ending = try await spool.drain(profile: "production") { $0.jobs = 3 }
+        #expect(ending.succeeded == 3)
+    }
+
+    @Test(arguments: [
+        ("poc", "done"), ("production", "failed"),
+    ])
+    func warnings_followTheProfile(_ profile: String, _ place: String) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true # danger")
+        try await spool.drain(profile: profile, shell: WordCheck(word: "danger"))
+        #expect(spool.list(place) == ["a.md"])
+        #expect(try spool.text("\(place)/a.md").contains("destructive_fs"))
+    }
+
+    @Test func warnings_underAsk_holdTheJobUntilApproved() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo ran >> $OUT/trace # danger")
+        let flags = [
+            ToggleFlag(name: "--warn-mode", toggle: .warnMode, text: "ask"),
+            ToggleFlag(name: "--warn-gate", toggle: .warnGate, text: "yes"),
+        ]
+        let ending = try await spool.drain(flags: flags, shell: WordCheck(word: "danger"))
+        #expect(ending.held == 1)
+        #expect(ending.exitCode == 0)
+        #expect(spool.list("held") == ["a.md"])
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        // The yes counts for these bytes, stamped or not.
+        let job = try #require(try spool.job("a.md"))
+        try spool.ledger().write { try $0.approve(sha: try #require(job.promptSHA), job: job.id, now: 1) }
+        try FileManager.default.moveItem(atPath: spool.path + "/held/a.md", toPath: spool.path + "/again.md")
+        try await spool.drain(flags: flags, shell: WordCheck(word: "danger"))
+        #expect(spool.list("done") == ["again.md"])
+    }
+
+    @Test func sameNameTwice_neverOverwrites() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo 1")
+        try await spool.drain()
+        try spool.drop("a.md", "echo 2")
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.2.md", "a.md"])
+        #expect(try spool.text("done/a.md").contains("echo 1"))
+    }
+
+    @Test func fileMovedBack_isTheSameJobAgain() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "test -e $OUT/ready")
+        try await spool.drain(profile: "production")
+        try Data().write(to: URL(fileURLWithPath: spool.folder.path + "/ready"))
+        try FileManager.default.moveItem(atPath: spool.path + "/failed/a.md", toPath: spool.path + "/a.md")
+        try await spool.drain(profile: "production")
+        #expect(spool.list("done") == ["a.md"])
+        let job = try #require(try spool.job("a.md"))
+        #expect(job.id == 1)
+        #expect(job.attempts == 2)
+    }
+
+    @Test func promptThatKeepsItsPlace_isNotRunForItsOwnStamp() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo x >> $OUT/trace", front: "move_to_completed: no")
+        for _ in 1...3 { try await spool.drain() }
+        #expect(spool.list("") == ["a.md"])
+        #expect(try spool.text("a.md").contains("status: success"))
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\n")
+        // Changed by its author: run again.
+        let text = try spool.text("a.md")
+        try Data((text + "more\n").utf8).write(to: URL(fileURLWithPath: spool.path + "/a.md"))
+        try await spool.drain()
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\nx\n")
+    }
+
+    @Test func strangers_areFiledWithAReasonAndTheOthersGoOn() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try Data("x".utf8).write(to: URL(fileURLWithPath: spool.path + "/data.csv"))
+        try Data([0xFF, 0xFE, 0x00]).write(to: URL(fileURLWithPath: spool.path + "/binary.md"))
+        try Data().write(to: URL(fileURLWithPath: spool.path + "/empty.md"))
+        try Data("---\na: [\n---\n```bash\ntrue\n```\n".utf8).write(to: URL(fileURLWithPath: spool.path + "/yaml.md"))
+        try Data("x".utf8).write(to: URL(fileURLWithPath: spool.path + "/ReadMe.md"))
+        mkdir(spool.path + "/folder.md", 0o700)
+        symlink("/etc/hostname", spool.path + "/link.md")
+        try spool.drop("new\nline\u{1B}[31m.md", "true")
+        try spool.drop("good.md", "true")
+        let ending = try await spool.drain()
+        #expect(ending.succeeded == 2)
+        #expect(spool.list("") == ["ReadMe.md", "folder.md"])
+        let failed = spool.list("failed")
+        for name in ["data.csv", "binary.md", "empty.md", "yaml.md", "link.md"] { #expect(failed.contains(name), "\(name)") }
+        for name in ["data.csv", "binary.md", "yaml.md", "link.md"] { #expect(failed.contains(name + ".why.txt"), "\(name)") }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: spool.path + "/failed/binary.md")) == Data([0xFF, 0xFE, 0x00]))
+        #expect(try spool.job("yaml.md")?.reason.hasPrefix("front_matter_invalid") == true)
+    }
+
+    @Test func backlogBeyondTheWindow_runsInNameOrder() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for index in 0..<30 { try spool.drop(String(format: "p%02d.md", 29 - index), "true") }
+        let events = EventList()
+        let ending = try await spool.drain(events: events) { $0.windowMax = 4 }
+        #expect(ending.succeeded == 30)
+        #expect(events.started == events.started.sorted())
+    }
+}

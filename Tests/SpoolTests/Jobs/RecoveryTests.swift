@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+@testable import Spool
+
+/// States that a crash can leave behind, made by hand; the real kills are in the black-box tests.
+@Suite struct RecoveryTests {
+    /// A spool whose job 1 was claimed, with its attempt recorded as running.
+    private func crashed(retryMax: Int, moved: Bool = true) throws -> TestSpool {
+        let spool = try TestSpool()
+        try spool.drop("a.md", "echo ran >> $OUT/trace")
+        let ledger = try spool.ledger()
+        try ledger.write { tx in
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+            var job = try tx.require(1)
+            job.state = .active
+            job.place = .active
+            job.attempts = 1
+            job.budgetUsed = 1
+            job.policyJSON = "{\"retry_max\":\"\(retryMax)\"}"
+            try tx.save(job, expecting: .queued, why: "claimed", now: 1)
+            try tx.startAttempt(job, runDirectory: "runs/2026-01-01/1/attempt-1", now: 1)
+        }
+        if moved { try FileManager.default.moveItem(atPath: spool.path + "/a.md", toPath: spool.path + "/active/a.md") }
+        return spool
+    }
+
+    @Test func interruptedAttempt_withoutRetry_failsAndIsNeverRunAgain() async throws {
+        let spool = try crashed(retryMax: 0)
+        defer { spool.remove() }
+        try await spool.drain(profile: "production")
+        #expect(spool.list("failed") == ["a.md"])
+        #expect(try spool.job("a.md")?.status == .interrupted)
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        #expect(try spool.ledger().read { try $0.failureCounts().total } == 1)
+    }
+
+    @Test func interruptedAttempt_withRetry_runsOnceMore() async throws {
+        let spool = try crashed(retryMax: 1)
+        defer { spool.remove() }
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md"])
+        let attempts = try spool.ledger().read { try $0.attempts(of: 1) }
+        #expect(attempts.map(\.outcome) == [.interrupted, .success])
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "ran\n")
+    }
+
+    @Test func claimWhoseRenameWasLost_waitsAgain() async throws {
+        let spool = try crashed(retryMax: 1, moved: false)
+        defer { spool.remove() }
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md"])
+        #expect(spool.list("").isEmpty)
+    }
+
+    @Test func claimWithoutAttempt_waitsAgainAndUsesUpNothing() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        try spool.ledger().write { tx in
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+            var job = try tx.require(1)
+            job.state = .active
+            job.place = .active
+            job.fromPlace = .drop
+            job.fromFile = "a.md"
+            try tx.save(job, expecting: .queued, why: "claimed", now: 1)
+        }
+        try await spool.drain(profile: "production")
+        #expect(spool.list("done") == ["a.md"])
+        #expect(try spool.job("a.md")?.attempts == 1)
+    }
+
+    @Test func moveThatWasCutOff_isFinished() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try Data("x".utf8).write(to: URL(fileURLWithPath: spool.path + "/active/a.md"))
+        try spool.ledger().write { tx in
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+            var job = try tx.require(1)
+            job.state = .done
+            job.status = .success
+            job.place = .done
+            job.fromPlace = .active
+            job.fromFile = "a.md"
+            try tx.save(job, expecting: .queued, why: "done", now: 1)
+        }
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md"])
+        #expect(spool.list("active").isEmpty)
+    }
+
+    @Test func newFileOfAClaimedName_isNotTakenForTheClaimedOne() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo old >> $OUT/trace")
+        let old = try #require(try SpoolFolder.open(at: spool.path).root.status("a.md")).identity
+        try spool.ledger().write { tx in
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+            var job = try tx.require(1)
+            job.state = .active
+            job.place = .active
+            job.fromPlace = .drop
+            job.fromFile = "a.md"
+            job.fileSignature = old
+            try tx.save(job, expecting: .queued, why: "claimed", now: 1)
+        }
+        try FileManager.default.moveItem(atPath: spool.path + "/a.md", toPath: spool.path + "/active/a.md")
+        try spool.drop("a.md", "echo new >> $OUT/trace")
+        let ending = try await spool.drain()
+        #expect(ending.succeeded == 2)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "old\nnew\n")
+        #expect(spool.list("done").count == 2)
+    }
+
+    @Test func fileInActiveWithoutAJob_isFiledAndNotRun() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try Data("```bash\necho ran >> $OUT/trace\n```\n".utf8).write(to: URL(fileURLWithPath: spool.path + "/active/o.md"))
+        try Data("half".utf8).write(to: URL(fileURLWithPath: spool.path + "/active/.flowspool-aside-o.md"))
+        try await spool.drain()
+        #expect(spool.list("failed") == ["o.md", "o.md.why.txt"])
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        #expect(!FileManager.default.fileExists(atPath: spool.path + "/active/.flowspool-aside-o.md"))
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import Spool
+
+@Suite struct LedgerTests {
+    @Test func writer_commitsWithFullSynchronousInWALMode() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let (mode, synchronous) = try ledger.queue.writeWithoutTransaction { db in
+            (try String.fetchOne(db, sql: "PRAGMA journal_mode"), try Int.fetchOne(db, sql: "PRAGMA synchronous"))
+        }
+        #expect(mode == "wal")
+        #expect(synchronous == 2)  // FULL
+    }
+
+    @Test func numbers_countUpAndAreNeverUsedAgain() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let first = try ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
+        try ledger.queue.write { try $0.execute(sql: "DELETE FROM jobs") }
+        let second = try spool.ledger().write { try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
+        #expect(first == 1)
+        #expect(second == 2)
+    }
+
+    @Test func admit_whenTheFileWaitsAlready_makesNoSecondJob() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        _ = try ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
+        #expect(try ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 2, now: 2) } == nil)
+        #expect(try ledger.read { try $0.counts()[.queued] } == 1)
+    }
+
+    @Test func save_whenTheJobHasMoved_changesNothing() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        _ = try ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
+        var job = try #require(try spool.job("a.md"))
+        job.state = .active
+        #expect(try ledger.write { try $0.save(job, expecting: .queued, why: "claimed", now: 2) })
+        job.state = .cancelled
+        #expect(try !ledger.write { try $0.save(job, expecting: .queued, why: "cancel", now: 3) })
+        #expect(try spool.job("a.md")?.state == .active)
+        #expect(try ledger.read { try $0.transitions(of: 1).map(\.to) } == ["queued", "active"])
+    }
+
+    @Test func counts_followEveryChangeOfState() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        for name in ["a.md", "b.md", "c.md"] { _ = try ledger.write { try $0.admit(Admission(name: name), arrival: 1, now: 1) } }
+        var job = try #require(try spool.job("b.md"))
+        job.state = .done
+        try ledger.write { _ = try $0.save(job, expecting: .queued, why: nil, now: 2) }
+        let counts = try ledger.read { try $0.counts() }
+        #expect(counts[.queued] == 2)
+        #expect(counts[.done] == 1)
+        #expect(counts.count == JobState.allCases.count)
+    }
+
+    @Test func nextWaiting_ordersByPriorityThenArrivalThenBytesOfTheName() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        try ledger.write { tx in
+            _ = try tx.admit(Admission(name: "b.md"), arrival: 1, now: 1)
+            _ = try tx.admit(Admission(name: "Z.md"), arrival: 1, now: 1)
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 2, now: 1)
+            _ = try tx.admit(Admission(name: "late.md", priority: 9), arrival: 3, now: 1)
+            _ = try tx.admit(Admission(name: "laned.md", priority: 10, lane: "x"), arrival: 3, now: 1)
+        }
+        let names = try ledger.read { try $0.nextWaiting(limit: 9, batch: nil, busyLanes: ["x"]).map(\.name) }
+        #expect(names == ["late.md", "Z.md", "b.md", "a.md"])
+    }
+
+    @Test func openLedger_ofADamagedFile_saysWhichFileAndWhatToDo() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try Data(repeating: 7, count: 4096).write(to: URL(fileURLWithPath: spool.path + "/.flowspool/ledger.sqlite"))
+        let error = #expect(throws: FlowspoolError.self) { try spool.ledger() }
+        #expect(error?.code == .unavailable)
+        #expect(error?.message.contains("ledger.sqlite") == true)
+        #expect(error?.hint?.contains("doctor") == true)
+    }
+}
