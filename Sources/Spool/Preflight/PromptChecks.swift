@@ -8,7 +8,9 @@ enum PromptChecks {
         var findings: [Finding] = []
         if !prompt.hasFrontMatter {
             findings.append(
-                Finding(.noFrontMatter, line: 1, message: "the prompt has no front matter", advice: "nothing to do; toggles come from the profile"))
+                Finding(
+                    .noFrontMatter, line: 1, message: "the prompt has no front matter",
+                    advice: "nothing to do; toggles come from the profile"))
         }
         if prompt.settings.gate.isEmpty {
             findings.append(
@@ -18,12 +20,15 @@ enum PromptChecks {
         }
         if !hasHeading(prompt.body) {
             findings.append(
-                Finding(.sectionMissing, message: "no heading says what the prompt is for", advice: "begin with a line such as “# What this does”"))
+                Finding(
+                    .sectionMissing, message: "no heading says what the prompt is for",
+                    advice: "begin with a line such as “# What this does”"))
         }
         if let line = firstLine(of: prompt, holding: ["/home/", "/Users/", "C:\\Users\\"]) {
             findings.append(
                 Finding(
-                    .hostPath, line: line, message: "a path of one person's machine", advice: "use $HOME or $REPO_ROOT, so that it runs elsewhere too"))
+                    .hostPath, line: line, message: "a path of one person's machine",
+                    advice: "use $HOME or $REPO_ROOT, so that it runs elsewhere too"))
         }
         return findings
     }
