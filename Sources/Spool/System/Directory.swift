@@ -20,7 +20,7 @@ public final class Directory: Sendable {
         self.descriptor = try calls.run(.open, path) { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     }
 
-    private init(descriptor: Int32, path: String, calls: SystemCalls) {
+    init(descriptor: Int32, path: String, calls: SystemCalls) {
         self.descriptor = descriptor
         self.path = path
         self.calls = calls

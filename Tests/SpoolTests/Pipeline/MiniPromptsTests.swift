@@ -23,6 +23,18 @@ import Testing
         }
     }
 
+    /// What their blocks do is judged where the shell rules are tested.
+    @Test func prompts_underProduction_areReadyWithoutWarnings() async throws {
+        let resolver = try PolicyResolver(configuration: .builtin, profileFlag: "production", environment: [:])
+        let folder = try ContractFolder()
+        let context = PreflightContext(repoRoot: folder.path, searchPath: "/usr/bin:/bin")
+        for prompt in try prompts("prompts") + prompts("canary") {
+            let report = await Preflight(context: context, resolver: resolver, shell: nil).check(prompt)
+            #expect(report.findings.filter { $0.severity != .info } == [])
+            #expect(report.verdict(isApproved: false).status == .ready)
+        }
+    }
+
     /// Runs every block in a folder that stands for a repo root, as script execution does.
     private func run(_ prompt: PromptFile, in root: String, environment file: String) throws -> Int32 {
         for block in prompt.blocks {

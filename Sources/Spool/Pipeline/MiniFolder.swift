@@ -1,0 +1,65 @@
+// The folder of the mini experiment, `deployment_pipeline/`: its spool and artefacts are wiped and filled anew for each phase.
+// What always holds: nothing but `spool/` and `artifacts/` in that folder is ever removed, and if one of these is a link, the
+// link is, never what it leads to. What can go wrong: files of another owner, which stop the experiment with an error.
+
+import Foundation
+
+/// `deployment_pipeline/`, open.
+public struct MiniFolder: Sendable {
+    public static let spoolName = "spool"
+    public static let artefactsName = "artifacts"
+
+    public let directory: Directory
+
+    /// - Throws: `FlowspoolError(.invalidInput)` where `path` is no folder, or has no prompts for a phase.
+    public init(path: String, calls: SystemCalls = .live) throws {
+        do {
+            directory = try Directory(path: path, calls: calls)
+        } catch {
+            guard error.errno == ENOENT || error.errno == ENOTDIR else { throw error }
+            throw FlowspoolError(
+                .invalidInput, "\(printable(path)) is no folder, so there is no mini experiment to run",
+                hint: "it needs prompts/ and canary/; `--root DIR` names another folder")
+        }
+        for source in Set(MiniExperiment.Phase.allCases.map { MiniExperiment.expectation(of: $0).source }).sorted() {
+            guard try directory.status(source)?.kind == .folder, try !Self.names(in: directory.folder(source)).isEmpty else {
+                throw FlowspoolError(
+                    .invalidInput, "\(printable(directory.pathOf(source))) holds no prompts for the mini experiment")
+            }
+        }
+    }
+
+    /// Where the spool of the experiment stands.
+    public var spoolPath: String { directory.pathOf(Self.spoolName) }
+
+    /// Removes spool and artefacts. Nobody may be running that spool.
+    public func wipe() throws {
+        for name in [Self.spoolName, Self.artefactsName] { try directory.removeTree(name) }
+        try directory.sync()
+    }
+
+    /// Copies a phase's prompts into `spool`, byte for byte.
+    ///
+    /// - Returns: their names, in the order in which they will run.
+    public func fill(_ spool: Directory, for phase: MiniExperiment.Phase) throws -> [String] {
+        let source = try directory.folder(MiniExperiment.expectation(of: phase).source)
+        let names = try Self.names(in: source)
+        for name in names {
+            guard let data = try source.readContract(name, bytesMax: MiniRecord.bytesMax) else { continue }
+            try spool.replace(name, with: data, mode: 0o644, syncsFolder: false)
+        }
+        try spool.sync()
+        return names
+    }
+
+    /// Regular files that are not hidden and no README.md, in byte order.
+    private static func names(in folder: Directory) throws -> [String] {
+        var names: [String] = []
+        try folder.forEachEntry { bytes, _ in
+            let name = String(decoding: bytes, as: UTF8.self)
+            if !name.hasPrefix("."), name.lowercased() != "readme.md" { names.append(name) }
+            return true
+        }
+        return try names.filter { try folder.status($0)?.kind == .regular }.sorted(by: BatchPlan.precedes)
+    }
+}
