@@ -44,8 +44,21 @@ public struct GateSpecification: Sendable, Hashable, Codable {
     public var http200: [String] = []
     /// URL and header lines (`Name: value`, or only `Name`) that its answer must carry.
     public var headers: [String: [String]] = [:]
+    /// A shell command that must exit 0; preflight judges it like a block.
+    public var command: String?
+    /// Line of the file on which `command` stands.
+    public var commandLine: Int?
+    /// The working tree must have changed (`exec_mode: agent`).
+    public var requiresDiff = false
+    /// A JSON schema that the answer must fit, as JSON text (`exec_mode: agent` and `http`).
+    public var schema: String?
+    /// A file with such a schema, relative to the repo root.
+    public var schemaPath: String?
     public init() {}
-    public var isEmpty: Bool { filesExist.isEmpty && http200.isEmpty && headers.isEmpty }
+    public var isEmpty: Bool {
+        filesExist.isEmpty && http200.isEmpty && headers.isEmpty && command == nil && !requiresDiff && schema == nil
+            && schemaPath == nil
+    }
 }
 
 /// The front-matter keys that flowspool reads, typed. Toggles stay text: `PolicyResolver` judges them.
@@ -64,6 +77,8 @@ public struct PromptSettings: Sendable, Hashable {
     public var gate = GateSpecification()
     /// Code to reason.
     public var waivers: [String: String] = [:]
+    /// For agents and models.
+    public var agent = AgentSettings()
     public init() {}
 }
 

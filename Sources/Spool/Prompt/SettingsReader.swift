@@ -21,6 +21,11 @@ struct SettingsReader {
         readScalars(keys)
         readGate(keys)
         if let allow = keys["allow"] { readWaivers(allow) }
+        let dialects = DialectReader(root, gate: settings.gate, linesBefore: linesBefore)
+        settings.agent = dialects.agent
+        settings.gate = dialects.gate
+        if settings.toggles[.retryMax] == nil, let retryMax = dialects.retryMax { settings.toggles[.retryMax] = retryMax }
+        findings += dialects.findings
     }
 
     // MARK: Toggles
@@ -204,6 +209,10 @@ struct SettingsReader {
     }
 
     private mutating func report(_ key: String, _ node: Node, form: String) {
+        findings.append(Self.wrongValue(key, node, form: form, linesBefore: linesBefore))
+    }
+
+    static func wrongValue(_ key: String, _ node: Node, form: String, linesBefore: Int) -> Finding {
         let what =
             switch node {
             case .scalar(let scalar): "`\(excerpt(scalar.string))`"
@@ -211,10 +220,9 @@ struct SettingsReader {
             case .sequence: "a list"
             case .alias: "an alias"
             }
-        findings.append(
-            Finding(
-                .frontMatterInvalid, line: node.mark.map { $0.line + linesBefore }, column: node.mark?.column,
-                message: "`\(key)` is \(what), which is not allowed there", advice: "Write \(form)"))
+        return Finding(
+            .frontMatterInvalid, line: node.mark.map { $0.line + linesBefore }, column: node.mark?.column,
+            message: "`\(key)` is \(what), which is not allowed there", advice: "Write \(form)")
     }
 }
 
