@@ -4,14 +4,18 @@ import Foundation
 import Spool
 
 enum PreflightSetup {
+    /// - Parameter ledger: where the analysis of shell blocks is kept; nil: in this process only.
+    /// - Throws: `FlowspoolError` where shfmt is missing or too old: nothing runs that was not judged.
     static func make(
-        _ facts: RunFacts, _ configuration: SpoolConfiguration, _ settings: RunSettings, ledger: Ledger?, modes: Set<ExecMode>
-    ) -> Preflight {
-        Preflight(
+        _ facts: RunFacts, _ configuration: SpoolConfiguration, searchPath: String, ledger: Ledger?, modes: Set<ExecMode>
+    ) throws -> Preflight {
+        let cache: any ShellReportCache = ledger.map { LedgerShellCache(ledger: $0) } ?? InMemoryShellReportCache()
+        return Preflight(
             context: PreflightContext(
-                repoRoot: facts.repoRoot, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin",
-                modesAllowed: configuration.modes.intersection(modes), modeOverride: facts.execMode,
-                modeDefault: configuration.execMode ?? .script, sizeMax: configuration.sizeLimitBytes),
-            resolver: facts.resolver, shell: nil)
+                repoRoot: facts.repoRoot, searchPath: searchPath, modesAllowed: configuration.modes.intersection(modes),
+                modeOverride: facts.execMode, modeDefault: configuration.execMode ?? .script,
+                sizeMax: configuration.sizeLimitBytes),
+            resolver: facts.resolver,
+            shell: try ShellAnalyzer(searchPath: environment["PATH"] ?? "/usr/bin:/bin", cache: cache))
     }
 }

@@ -43,7 +43,9 @@ struct RunSession {
         let journal = ContractJournal(files: contract) { _ = report($0) }
         let settings = makeSettings(facts, configuration, now: now)
         let runners = makeRunners(configuration)
-        let preflight = PreflightSetup.make(facts, configuration, settings, ledger: ledger, modes: Set(runners.keys))
+        let preflight = try PreflightSetup.make(
+            facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: ledger,
+            modes: Set(runners.keys))
         let isBatch = settings.isBatch
         let dispatcher = Dispatcher(
             spool: spool, ledger: ledger, settings: settings, preflight: preflight, runners: runners,

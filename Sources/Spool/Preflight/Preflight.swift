@@ -96,6 +96,7 @@ public struct Preflight: Sendable {
         let isReadable = !findings.contains { $0.code == .notUTF8 || $0.code == .empty || $0.code == .tooLarge }
         if isReadable {
             findings += PromptChecks.notes(prompt, mode: mode)
+            findings += PromptChecks.secrets(prompt)
             findings += workingFolder(prompt)
             if mode == .script { findings += await script(prompt) }
         }

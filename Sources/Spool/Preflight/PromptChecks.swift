@@ -33,6 +33,23 @@ enum PromptChecks {
         return findings
     }
 
+    /// Secrets outside the blocks, which the shell analysis looks at itself.
+    static func secrets(_ prompt: PromptFile) -> [Finding] {
+        guard let text = String(data: prompt.bytes, encoding: .utf8) else { return [] }
+        var inBlocks = IndexSet()
+        for block in prompt.blocks where !block.marks.isSkipped {
+            let lines = block.text.utf8.count { $0 == UInt8(ascii: "\n") }
+            inBlocks.insert(integersIn: block.firstLine..<(block.firstLine + max(1, lines)))
+        }
+        return SecretPatterns.find(in: text).compactMap { found in
+            if inBlocks.contains(found.line) { return nil }
+            return Finding(
+                .secretInPrompt, line: found.line, column: found.column,
+                message: "this looks like a secret: \(found.kind) \(found.shown)",
+                advice: "take it out, revoke it if it is real, and pass it in the environment")
+        }
+    }
+
     private static func hasHeading(_ body: String) -> Bool {
         body.utf8.first == UInt8(ascii: "#") || body.contains("\n#")
     }

@@ -17,3 +17,10 @@ public struct ShellCheckResult: Sendable, Hashable {
 public protocol ShellChecking: Sendable {
     func check(_ block: Block) async -> ShellCheckResult
 }
+
+extension ShellAnalyzer: ShellChecking {
+    public func check(_ block: Block) async -> ShellCheckResult {
+        let report = await analyze(block)
+        return ShellCheckResult(findings: report.findings, commands: Set(report.commands))
+    }
+}
