@@ -54,15 +54,18 @@ enum StandardError {
     static func warn(_ message: String) { write("\(prefix)warning: \(message)\n") }
 
     /// Best effort: there is nowhere left to say that standard error is closed.
-    static func write(_ text: String) { _ = writeAll(text, to: STDERR_FILENO) }
+    static func write(_ text: String) { _ = writeAll(Array(text.utf8), to: STDERR_FILENO) }
 }
 
 /// Data for a program, or what a person asked for.
 enum StandardOutput {
     /// - Throws: `ExitCode.success` where the reader has gone (`flowspool list | head`): a closed pipe is success;
     ///   `unavailable` where standard output is a file on a full disk.
-    static func write(_ text: String) throws {
-        let code = writeAll(text, to: STDOUT_FILENO)
+    static func write(_ text: String) throws { try write(bytes: Array(text.utf8)) }
+
+    /// As above, for bytes that may be no text.
+    static func write(bytes: [UInt8]) throws {
+        let code = writeAll(bytes, to: STDOUT_FILENO)
         if code == EPIPE { throw ExitCode.success }
         guard code == 0 else {
             throw FlowspoolError(.unavailable, "standard output: \(String(cString: strerror(code)))")
@@ -74,8 +77,7 @@ enum StandardOutput {
 }
 
 /// write(2) until all is written; returns 0, or errno.
-private func writeAll(_ text: String, to descriptor: Int32) -> Int32 {
-    let bytes = Array(text.utf8)
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
     var offset = 0
     while offset < bytes.count {
         let count = bytes.withUnsafeBytes {

@@ -1,9 +1,56 @@
+// The entry: which command is meant, by the name the binary was called by or by the first argument, and what holds for all of
+// them. Nothing is read or opened here, so that `--help` and completion answer at once.
+
 import ArgumentParser
-import ServiceLifecycle
+import Foundation
 import Spool
-import Watcher
 
 @main struct Flowspool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "flowspool", subcommands: [WatchCommand.self, ProfileCommand.self])
+        commandName: "flowspool",
+        abstract: "Turns a folder into a durable job queue for prompt files.",
+        discussion: """
+            Drop a prompt into the spool: it is checked, stamped, run and filed under done/ or failed/.
+            Commands find the spool by --spool, FLOWSPOOL_SPOOL, the nearest spool at or above the working folder, ./spool.
+
+            EXAMPLE
+              flowspool init
+              flowspool watch
+              cp hello.md spool/
+              flowspool list
+            """,
+        version: FlowspoolVersion.text,
+        groupedSubcommands: [
+            CommandGroup(name: "Run", subcommands: [InitCommand.self, WatchCommand.self]),
+            CommandGroup(
+                name: "Look",
+                subcommands: [StatusCommand.self, ListCommand.self, ShowCommand.self, LogsCommand.self, WaitCommand.self]),
+            CommandGroup(
+                name: "Steer",
+                subcommands: [
+                    HoldCommand.self, ResumeCommand.self, ApproveCommand.self, RejectCommand.self, RetryCommand.self,
+                    CancelCommand.self,
+                ]),
+            CommandGroup(name: "Set up", subcommands: [ProfileCommand.self]),
+        ])
+
+    /// Names that stand for a command of their own (`make install` links them).
+    static let aliases = [
+        "prompt-preflight": "preflight", "prompt-exec": "exec", "prompt-pipeline": "pipeline", "prompt-flow-profile": "profile",
+    ]
+
+    static func main() async {
+        // A closed pipe is an error of write(2), a broken lease is looked at when it matters; neither ends the process.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGIO, SIG_IGN)
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        let name = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? ""
+        if let command = aliases[name] { arguments.insert(command, at: 0) }
+        await main(arguments)
+    }
+}
+
+enum FlowspoolVersion {
+    /// Semantic version; the CHANGELOG's newest heading is the same.
+    static let text = "0.1.0"
 }

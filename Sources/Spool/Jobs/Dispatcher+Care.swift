@@ -122,15 +122,14 @@ extension Dispatcher {
         let ids = unconfirmed
         unconfirmed.removeAll()
         let confirmed: Void? = note {
+            // A person may have sent a job elsewhere since (`retry`, `approve`): that move is theirs to confirm.
+            let moved = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }.filter { try filing.isMoveMade($0) }
             for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
             try ledger.write { tx in
-                for id in ids {
-                    guard let job = try tx.job(id) else { continue }
-                    if job.place == .drop, job.state.isTerminal, let status = try spool.root.status(job.file) {
-                        try tx.keepSignature(status.signature, of: id)
-                    }
+                for job in moved where job.place == .drop && job.state.isTerminal {
+                    if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }
                 }
-                try tx.confirmMoves(ids)
+                try tx.confirmMoves(moved)
             }
         }
         if confirmed == nil { unconfirmed = ids }
@@ -187,12 +186,16 @@ extension LedgerTransaction {
     func deferred() throws -> [Job] { try jobs("WHERE state = 'deferred' ORDER BY not_before LIMIT 100000") }
 
     func isAnyQueued(batch: Int64?) throws -> Bool {
-        guard let batch else { return try row("SELECT 1 FROM jobs WHERE state = 'queued' LIMIT 1") != nil }
-        return try row("SELECT 1 FROM jobs WHERE state = 'queued' AND batch = ? LIMIT 1", [batch]) != nil
+        // One that is still on its way to the drop folder is somebody else's move, and nobody here could wait for it.
+        let clause = "SELECT 1 FROM jobs WHERE state = 'queued' AND from_place IS NULL"
+        guard let batch else { return try row(clause + " LIMIT 1") != nil }
+        return try row(clause + " AND batch = ? LIMIT 1", [batch]) != nil
     }
 
     /// Notes how a file that was put back in its place looks, so that intake can tell it from a changed one.
     func keepSignature(_ signature: String, of job: Int64) throws {
-        try execute("UPDATE jobs SET file_signature = ? WHERE id = ?", [signature, job])
+        try execute(
+            "UPDATE jobs SET file_signature = ? WHERE id = ? AND place = 'drop' AND state IN ('done', 'failed', 'cancelled')",
+            [signature, job])
     }
 }

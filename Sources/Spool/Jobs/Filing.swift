@@ -50,6 +50,14 @@ struct Filing: Sendable {
             .unavailable, "job \(job.id): \(printable(job.file)): its name is taken again and again in \(printable(target.path))")
     }
 
+    /// Whether the move that the ledger has for `job` needs nothing more; so too where there is none.
+    func isMoveMade(_ job: Job) throws -> Bool {
+        guard let fromPlace = job.fromPlace, let fromFile = job.fromFile, let source = spool.directory(fromPlace),
+            let target = spool.directory(job.place)
+        else { return true }
+        return try !isStillAtSource(job, source: source, file: fromFile, target: target)
+    }
+
     /// Whether the file still has to move. Only the drop folder is shared with users: there a file of the same name may be a
     /// new one, so where both names exist the inode that was claimed decides. In all other folders the source is ours.
     private func isStillAtSource(_ job: Job, source: Directory, file: String, target: Directory) throws -> Bool {

@@ -14,9 +14,13 @@ struct Recovery {
         do {
             _ = try await executor.endStrays(runsDirectory: spool.runs.path)
             try removeAsides()
-            try interruptRunning()
+            let requests = try ledger.read { try $0.requests() }
+            let cancelled = Set(requests.filter { $0.kind == "cancel" }.map(\.job))
+            try interruptRunning(cancelled)
             try finishMoves()
-            try returnActive()
+            try returnActive(cancelled)
+            // Only now: should a crash come before, the next start does what was asked.
+            try ledger.write { try $0.removeRequests(requests) }
             try fileOrphans()
             for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
         } catch let error as SystemCallError {
@@ -38,16 +42,15 @@ struct Recovery {
     }
 
     /// Attempts that nobody is making any more are interrupted. Each has used up its place in the retry budget.
-    private func interruptRunning() throws {
+    private func interruptRunning(_ cancelled: Set<Int64>) throws {
         let now = clock.wallMilliseconds()
         try ledger.write { tx in
-            let requests = try tx.takeRequests()
             for attempt in try tx.runningAttempts() {
                 let result = AttemptResult(
                     outcome: .interrupted, failureClass: .interrupted, message: "the runner ended before the attempt did")
                 try tx.finishAttempt(job: attempt.job, attempt: attempt.attempt, result)
                 guard var job = try tx.job(attempt.job), job.state == .active else { continue }
-                if requests.contains(where: { $0.job == job.id && $0.kind == "cancel" }) {
+                if cancelled.contains(job.id) {
                     job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
                 } else if job.budgetUsed <= retryMax(job) {
                     job.wait(.queued, reason: "interrupted; runs again")
@@ -75,21 +78,20 @@ struct Recovery {
         while true {
             let jobs = try ledger.read { try $0.unconfirmedMoves(limit: 1000) }
             if jobs.isEmpty { return }
-            for job in jobs { _ = try filing.finishMove(job) }
+            let moved = try jobs.map { try filing.finishMove($0) }
             for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
             try ledger.write { tx in
-                for job in jobs where job.place == .drop && job.state.isTerminal {
-                    let file = try tx.require(job.id).file
-                    if let status = try spool.root.status(file) { try tx.keepSignature(status.signature, of: job.id) }
+                for job in moved where job.place == .drop && job.state.isTerminal {
+                    if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }
                 }
-                try tx.confirmMoves(jobs.map(\.id))
+                try tx.confirmMoves(moved)
             }
         }
     }
 
     /// Jobs that were claimed but not started wait again. A power loss may have undone the claim's rename; then the file
-    /// already stands in the drop folder.
-    private func returnActive() throws {
+    /// already stands in the drop folder. One that somebody has cancelled meanwhile is filed instead.
+    private func returnActive(_ cancelled: Set<Int64>) throws {
         let now = clock.wallMilliseconds()
         for var job in try ledger.read({ try $0.jobs("WHERE state = 'active' ORDER BY id") }) {
             let isInActive = try spool.active.status(job.file) != nil
@@ -99,13 +101,19 @@ struct Recovery {
                 job.fromPlace = nil
                 job.fromFile = nil
             }
-            let saved = job
-            try ledger.write {
-                try $0.save(saved, expecting: .active, why: "given back: the runner ended before it started", now: now)
+            var why = "given back: the runner ended before it started"
+            if cancelled.contains(job.id) {
+                let (place, file) = isInActive ? (Place.active, job.fromFile ?? job.file) : (.drop, job.file)
+                job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
+                (job.fromPlace, job.fromFile) = (place, file)
+                job.file = try filing.freeName(job.name, job: job.id, in: job.place)
+                why = job.reason
             }
-            if isInActive {
-                _ = try filing.finishMove(job)
-                try ledger.write { try $0.confirmMoves([saved.id]) }
+            let (saved, reason) = (job, why)
+            try ledger.write { try $0.save(saved, expecting: .active, why: reason, now: now) }
+            if saved.fromPlace != nil {
+                let moved = try filing.finishMove(job)
+                try ledger.write { try $0.confirmMoves([moved]) }
             }
         }
     }
@@ -125,7 +133,7 @@ struct Recovery {
             }
             let moved = try filing.finishMove(job)
             try filing.explain(moved, "\(printable(name)): \(reason)")
-            try ledger.write { try $0.confirmMoves([job.id]) }
+            try ledger.write { try $0.confirmMoves([moved]) }
         }
     }
 }

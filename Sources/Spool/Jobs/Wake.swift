@@ -15,7 +15,7 @@ public enum Wake {
     }
 
     /// Wakes the runner of `spool`, if there is one. Without one nothing is lost: the next runner reads the ledger.
-    public static func runner(of spool: SpoolFolder) throws {
+    public static func runner(of spool: SpoolFolder) throws(SystemCallError) {
         try spool.root.remove(file)
         _ = try spool.root.create(file)
         try spool.root.remove(file)

@@ -83,9 +83,16 @@ extension LedgerTransaction {
         return true
     }
 
-    /// Notes that the files of these jobs are where `place` says, durably.
-    func confirmMoves(_ ids: [Int64]) throws {
-        for id in ids { try execute("UPDATE jobs SET from_place = NULL, from_file = NULL WHERE id = ?", [id]) }
+    /// Notes that the files of these jobs are where `place` says, durably. A job that has been sent elsewhere since it was
+    /// read is left out: whoever did that confirms that move.
+    func confirmMoves(_ jobs: [Job]) throws {
+        for job in jobs {
+            try execute(
+                """
+                UPDATE jobs SET from_place = NULL, from_file = NULL
+                WHERE id = ? AND place = ? AND file = ? AND from_place IS ? AND from_file IS ?
+                """, [job.id, job.place.rawValue, job.file, job.fromPlace?.rawValue, job.fromFile])
+        }
     }
 
     /// Jobs whose file may not be where it belongs, oldest first.

@@ -106,11 +106,17 @@ extension LedgerTransaction {
         try execute("INSERT INTO requests (job, kind, at) VALUES (?, ?, ?)", [job, kind, now])
     }
 
+    func requests() throws -> [JobRequest] {
+        try rows("SELECT id, job, kind FROM requests ORDER BY id").map { JobRequest(id: $0[0], job: $0[1], kind: $0[2]) }
+    }
+
+    func removeRequests(_ requests: [JobRequest]) throws {
+        for request in requests { try execute("DELETE FROM requests WHERE id = ?", [request.id]) }
+    }
+
     func takeRequests() throws -> [JobRequest] {
-        let found = try rows("SELECT id, job, kind FROM requests ORDER BY id").map {
-            JobRequest(id: $0[0], job: $0[1], kind: $0[2])
-        }
-        if !found.isEmpty { try execute("DELETE FROM requests") }
+        let found = try requests()
+        try removeRequests(found)
         return found
     }
 }

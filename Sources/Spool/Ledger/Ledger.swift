@@ -40,6 +40,12 @@ public final class Ledger: Sendable {
         }
     }
 
+    /// A ledger on a connection that is open already.
+    init(queue: DatabaseQueue, path: String) {
+        self.queue = queue
+        self.path = path
+    }
+
     /// Runs `body` in one transaction and commits it durably, or changes nothing.
     ///
     /// - Throws: what `body` throws; a `FlowspoolError.unavailable` when SQLite cannot (disk full, I/O error, locked).

@@ -11,3 +11,6 @@ enum PromptDuration {
         return seconds
     }
 }
+
+/// A span of time as users write it: `90`, `90s`, `15m`, `2h`, up to 30 days; nil where `text` is none.
+public func seconds(ofDuration text: String) -> Double? { PromptDuration.seconds(text) }

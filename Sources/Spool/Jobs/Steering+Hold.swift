@@ -1,0 +1,42 @@
+// Holding and resuming a spool by hand. The ledger comes first, then the file that people and runners see.
+
+extension Steering {
+    /// Puts the spool on hold.
+    ///
+    /// - Returns: the hold in force, and whether it was in force before; an earlier hold keeps its reason.
+    public func hold(reason: String) throws -> (hold: HoldRecord, wasOnHold: Bool) {
+        let gate = HoldGate(spool: spool, ledger: ledger)
+        let now = clock.wallMilliseconds()
+        if let hold = try gate.reconcile(now: now) { return (hold, true) }
+        let text = reason.isEmpty ? "set by hand" : reason
+        let record = try ledger.write { tx in
+            let counts = try tx.failureCounts()
+            var record = HoldRecord(since: now, kind: .byHand, reason: text, failStreak: counts.streak, failTotal: counts.total)
+            record.id = try tx.setHold(record)
+            return record
+        }
+        try gate.write(record)
+        try wake()
+        return (record, false)
+    }
+
+    /// Lifts the hold and sets both failure counts to 0.
+    ///
+    /// - Returns: the hold that was in force; nil where there was none, which is no error.
+    public func resume() throws -> HoldRecord? {
+        let gate = HoldGate(spool: spool, ledger: ledger)
+        let now = clock.wallMilliseconds()
+        let before = try gate.reconcile(now: now)
+        try gate.lift(why: "resumed by hand", now: now)
+        try wake()
+        return before
+    }
+
+    private func wake() throws {
+        do {
+            try Wake.runner(of: spool)
+        } catch {
+            throw error.forUser
+        }
+    }
+}

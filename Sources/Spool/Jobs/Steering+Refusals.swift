@@ -1,0 +1,45 @@
+// Which changes a job's state allows, and what a person is told where it does not: the state it has, and the next command.
+
+extension Steering {
+    /// Why `change` cannot be made to `job`; nil where it can.
+    static func refusal(_ change: Change, _ job: Job) -> FlowspoolError? {
+        switch change {
+        case .approve, .reject:
+            if job.state == .held { return nil }
+            let verb = change == .approve ? "approve" : "reject"
+            return FlowspoolError(
+                .invalidInput, "\(job.title) is \(job.state.rawValue), not held: there is nothing to \(verb)",
+                hint: "`flowspool list --state held` shows the jobs that wait for a yes or no")
+        case .retry:
+            if job.state.isTerminal, job.place != .none { return nil }
+            if job.state.isTerminal {
+                return FlowspoolError(
+                    .invalidInput,
+                    "\(job.title) is \(job.state.rawValue) and has no file any more: it was taken out of the drop folder",
+                    hint: "drop the prompt again")
+            }
+            return FlowspoolError(
+                .invalidInput,
+                "\(job.title) is \(job.state.rawValue): only a job that is done, failed or cancelled can be tried again",
+                hint: job.state == .held
+                    ? "`flowspool approve \(job.id)` lets it run" : "`flowspool show \(job.id)` says where it stands")
+        case .cancel:
+            if !job.state.isTerminal { return nil }
+            return FlowspoolError(
+                .invalidInput, "\(job.title) is \(job.state.rawValue) already",
+                hint: "`flowspool show \(job.id)` says how it ended")
+        }
+    }
+
+    static func unknown(_ text: String) -> FlowspoolError {
+        FlowspoolError(
+            .invalidInput, "there is no job “\(printable(text))” in this spool",
+            hint: "`flowspool list` shows the jobs; a prompt has none before a runner has seen it (`flowspool watch`)")
+    }
+
+    static func gone(_ job: Job, _ spool: SpoolFolder) -> FlowspoolError {
+        FlowspoolError(
+            .invalidInput, "\(job.title): its file is gone from \(printable(spool.pathOf(job) ?? spool.path))",
+            hint: job.state == .held ? "`flowspool cancel \(job.id)` ends the job" : "drop the prompt again")
+    }
+}

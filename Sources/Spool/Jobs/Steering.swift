@@ -1,0 +1,233 @@
+// What a person can do to a spool while a runner may be at work on it: approve, reject, retry, cancel, hold, resume. Owns the
+// rule that makes this safe: the ledger says in one transaction which state a job leaves, so the runner and a person never
+// both move it; the file follows; the note of the move is struck out last. A crash in between is finished by the next start.
+
+import Foundation
+
+/// Changes jobs and the hold on behalf of a person.
+public struct Steering: Sendable {
+    public let spool: SpoolFolder
+    public let ledger: Ledger
+    let filing: Filing
+    let clock: any SpoolClock
+
+    /// Jobs that are changed in one transaction at most.
+    static let chunkMax = 64
+
+    public init(spool: SpoolFolder, ledger: Ledger, clock: any SpoolClock = SystemClock()) {
+        self.spool = spool
+        self.ledger = ledger
+        self.clock = clock
+        filing = Filing(spool: spool, ledger: ledger)
+    }
+
+    /// Opens the spool at `path` for changes.
+    ///
+    /// - Throws: `invalidInput` where there is no spool; never makes one.
+    public init(path: String, clock: any SpoolClock = SystemClock()) throws {
+        let spool = try SpoolFolder.open(at: path)
+        self.init(spool: spool, ledger: try Ledger(existingIn: spool), clock: clock)
+    }
+
+    /// What is asked.
+    public enum Change: Sendable, Hashable {
+        /// Yes to the warnings of a held job; remembered for its very bytes.
+        case approve
+        /// No to a held job. It fails as `rejected`. A person who says no attends to the spool, so it counts towards neither
+        /// threshold: those halt a spool that fails unattended.
+        case reject(reason: String)
+        /// A finished job waits again, with a fresh budget of attempts.
+        case retry
+        case cancel
+    }
+
+    /// What became of it.
+    public enum Outcome: Sendable {
+        case changed(Job)
+        /// A runner has the job in hand and was asked; it acts at once, or, where none lives, the next one does.
+        case requested(Job, isRunnerAlive: Bool)
+        case refused(FlowspoolError)
+    }
+
+    /// Makes the same change to each of `ids`; one that cannot be changed does not stop the others.
+    ///
+    /// On return every change is durable, and so is the place of each file; a runner has been told.
+    /// - Returns: one outcome for each id, in order.
+    /// - Throws: where the ledger cannot be written at all.
+    public func apply(_ change: Change, to ids: [Int64]) async throws -> [Outcome] {
+        var outcomes: [Outcome] = []
+        var rest = ids[...]
+        while !rest.isEmpty {
+            outcomes += try await applyChunk(change, Array(rest.prefix(Self.chunkMax)))
+            rest = rest.dropFirst(Self.chunkMax)
+        }
+        do {
+            try Wake.runner(of: spool)
+        } catch {
+            throw error.forUser
+        }
+        return outcomes
+    }
+
+    private func applyChunk(_ change: Change, _ ids: [Int64]) async throws -> [Outcome] {
+        do {
+            try await settle(ids)
+            let now = clock.wallMilliseconds()
+            var outcomes = try ledger.write { tx in try ids.map { try self.commit(change, $0, tx, now: now) } }
+            for (index, outcome) in outcomes.enumerated() {
+                if case .changed(let job) = outcome { outcomes[index] = finish(change, job) }
+            }
+            try syncFolders()
+            let moved = outcomes.compactMap { if case .changed(let job) = $0 { job } else { nil } }
+            try ledger.write { try $0.confirmMoves(moved) }
+            return outcomes
+        } catch let error as SystemCallError {
+            throw error.forUser
+        }
+    }
+
+    // MARK: Before
+
+    /// Waits until the files of these jobs stand where the ledger says, durably: a runner files a job a moment after it has
+    /// recorded its end, and stamps it in between. Where no runner lives, the move is finished here.
+    private func settle(_ ids: [Int64]) async throws {
+        let moving = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }.filter { $0.fromPlace != nil }
+        guard !moving.isEmpty else { return }
+        for job in moving where try !filing.isMoveMade(job) {
+            if try RunnerLock.holder(spool) == nil {
+                _ = try filing.finishMove(job)
+                continue
+            }
+            var turns = 0
+            while turns < 100, let current = try ledger.read({ try $0.job(job.id) }), try !filing.isMoveMade(current) {
+                try await clock.sleep(milliseconds: 20)
+                turns += 1
+            }
+        }
+        try syncFolders()
+    }
+
+    private func syncFolders() throws(SystemCallError) {
+        for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+    }
+
+    // MARK: The ledger
+
+    private func commit(_ change: Change, _ id: Int64, _ tx: LedgerTransaction, now: Int64) throws -> Outcome {
+        guard var job = try tx.job(id) else { return .refused(Self.unknown("\(id)")) }
+        if try !filing.isMoveMade(job) {
+            return .refused(FlowspoolError(.unavailable, "\(job.title) is being filed at this moment", hint: "try again"))
+        }
+        let was = job.state
+        if let refusal = Self.refusal(change, job) { return .refused(refusal) }
+        if job.state == .active {
+            try tx.request("cancel", job: id, now: now)
+            return .requested(job, isRunnerAlive: try RunnerLock.holder(spool) != nil)
+        }
+        let isThere = try spool.directory(job.place)?.status(job.file) != nil
+        switch change {
+        case .approve, .retry:
+            guard isThere else { return .refused(Self.gone(job, spool)) }
+            if let other = try tx.waitingJob(file: job.file), job.place == .drop {
+                return .refused(
+                    FlowspoolError(
+                        .invalidInput, "\(job.title): its file waits as job \(other.id) already",
+                        hint: "`flowspool show \(other.id)`"))
+            }
+            try wait(change, &job, tx, now: now)
+        case .reject(let reason):
+            job.end(.failed, .rejected, reason: reason.isEmpty ? "rejected" : "rejected: \(reason)", now: now)
+            try file(&job, isThere: isThere)
+        case .cancel:
+            job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
+            try file(&job, isThere: isThere)
+        }
+        let why =
+            switch change {
+            case .approve: "approved"
+            case .retry: "retried by hand"
+            case .reject, .cancel: job.reason
+            }
+        // Within one transaction nobody else can have moved it.
+        try tx.save(job, expecting: was, why: why, now: now)
+        return .changed(job)
+    }
+
+    /// The job waits again, its file on the way to the drop folder.
+    private func wait(_ change: Change, _ job: inout Job, _ tx: LedgerTransaction, now: Int64) throws {
+        let (place, file) = (job.place, job.file)
+        if change == .approve {
+            if let sha = job.promptSHA { try tx.approve(sha: sha, job: job.id, now: now) }
+            job.wait(.queued, reason: "")
+        } else {
+            let arrival = try tx.fact(.arrival) + 1
+            try tx.setFact(.arrival, arrival)
+            job.requeue(arrival: arrival, now: now)
+        }
+        job.batch = nil
+        guard place != .drop else { return }
+        job.fromPlace = place
+        job.fromFile = file
+        job.file = try freeDropName(job, tx)
+    }
+
+    /// A name that neither a file nor a waiting job has.
+    private func freeDropName(_ job: Job, _ tx: LedgerTransaction) throws -> String {
+        var name = try filing.freeName(job.name, job: job.id, in: .drop)
+        for turn in 1...1000 {
+            if try tx.waitingJob(file: name) == nil { return name }
+            let numbered = PromptName(job.name)?.numbered(turn == 1 ? job.id : job.id * 1000 + Int64(turn)) ?? job.name
+            name = try filing.freeName(numbered, job: job.id, in: .drop)
+        }
+        return name
+    }
+
+    /// The file of an ended job goes to `failed/`, wherever prompts like it go otherwise: in the drop folder it would run again.
+    private func file(_ job: inout Job, isThere: Bool) throws {
+        guard isThere else {
+            job.place = .none
+            job.fromPlace = nil
+            job.fromFile = nil
+            return
+        }
+        job.place = .failed
+        job.file = try filing.freeName(job.name, job: job.id, in: .failed)
+    }
+
+    // MARK: The file
+
+    /// Stamps and moves the file; what fails is noted in the ledger and done by the next start.
+    private func finish(_ change: Change, _ job: Job) -> Outcome {
+        do {
+            let note = change == .retry && job.fromPlace == .failed ? job.fromFile.flatMap { PromptName($0)?.why } : nil
+            if case .reject = change {
+                if case .trouble(let error) = rejection(job).run(job) { throw error }
+            }
+            let moved = try filing.finishMove(job)
+            if let note { try spool.failed.remove(note) }
+            return .changed(moved)
+        } catch {
+            let cause = (error as? SystemCallError)?.description ?? (error as? FlowspoolError)?.message ?? "\(error)"
+            return .refused(
+                FlowspoolError(
+                    .unavailable, "\(job.title) is \(job.state.rawValue), but its file could not be moved: \(cause)",
+                    hint: "nothing is lost: the next `flowspool watch` finishes the move"))
+        }
+    }
+
+    private func rejection(_ job: Job) -> FilingWork {
+        let sha = job.promptSHA ?? ""
+        var stamp = Stamp(promptID: job.promptID ?? job.name, promptSHA: sha)
+        stamp.exec = Stamp.Exec(
+            source: "reject", status: .blocked, runRef: "", promptSHA: sha, gate: .skipped, failedBlock: nil,
+            failureClass: .blocked,
+            lastOKBlock: 0, warningCount: 0, attempts: job.attempts, exitCode: nil, durationMilliseconds: 0,
+            updated: Date(timeIntervalSince1970: Double(job.finished ?? 0) / 1000))
+        return FilingWork(spool: spool, ledger: ledger, filing: filing, stamp: stamp, why: nil)
+    }
+}
+
+extension Job {
+    /// `job 7 (name.md)`, safe to print.
+    public var title: String { "job \(id) (\(printable(name)))" }
+}

@@ -1,0 +1,172 @@
+// Looking at a spool: questions of people and programs that change nothing, each answered by an index, so that a million jobs
+// cost no more than ten. A look never makes a ledger where none is, and works beside a runner.
+
+import Foundation
+import GRDB
+
+extension Ledger {
+    /// The ledger of a spool that has one, for changes.
+    public convenience init(existingIn spool: SpoolFolder) throws {
+        try Self.requireFile(spool)
+        try self.init(path: spool.ledgerPath)
+    }
+
+    /// The ledger of a spool that has one, for reading only.
+    public static func look(at spool: SpoolFolder) throws -> Ledger {
+        try requireFile(spool)
+        let path = spool.ledgerPath
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(10)
+        configuration.label = "look"
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            if try queue.read({ try migrator.hasCompletedMigrations($0) }) { return Ledger(queue: queue, path: path) }
+        } catch let error as DatabaseError {
+            throw userError(error, path: path)
+        }
+        // Written by an older flowspool: opening it for changes brings it up to date.
+        return try Ledger(path: path)
+    }
+
+    private static func requireFile(_ spool: SpoolFolder) throws {
+        do {
+            if try spool.control.status(fileName) != nil { return }
+        } catch {
+            throw error.forUser
+        }
+        throw FlowspoolError(
+            .invalidInput, "\(printable(spool.path)) has no ledger",
+            hint: "`flowspool init \(shellQuoted(spool.path))` makes one; what waits in the folder stays as it is")
+    }
+}
+
+extension SpoolFolder {
+    /// Where the file of `job` belongs; nil for a job that has none any more.
+    public func pathOf(_ job: Job) -> String? { directory(job.place)?.pathOf(job.file) }
+
+    /// Whether a prompt waits in the drop folder that no finished job has been put back as. Ends at the first one.
+    ///
+    /// - Parameter ledger: knows what was put back (`move_to_completed: no`).
+    public func hasWaitingFile(_ ledger: Ledger) throws -> Bool {
+        let kept = try ledger.read { try $0.keptFiles() }
+        var isFound = false
+        do {
+            try root.forEachEntry { bytes, type in
+                if type == UInt8(DT_DIR) { return true }
+                guard let name = PromptName(bytes: Array(bytes)), name.kind == .prompt, kept[ExactText(name.text)] == nil else {
+                    return true
+                }
+                isFound = true
+                return false
+            }
+        } catch let error as SystemCallError {
+            throw error.forUser
+        }
+        return isFound
+    }
+}
+
+extension LedgerTransaction {
+    /// The newest jobs, oldest of them first.
+    ///
+    /// - Parameters:
+    ///   - states: nil: all.
+    ///   - before: only jobs with a lower number.
+    public func newest(_ states: Set<JobState>?, limit: Int, before: Int64 = .max) throws -> [Job] {
+        guard let states else { return try jobs("WHERE id < ? ORDER BY id DESC LIMIT ?", [before, limit]).reversed() }
+        // One query for each state, so that each is answered by the index on (state, id).
+        var found: [Job] = []
+        for state in states {
+            found += try jobs("WHERE state = ? AND id < ? ORDER BY id DESC LIMIT ?", [state.rawValue, before, limit])
+        }
+        return found.sorted { $0.id < $1.id }.suffix(limit)
+    }
+
+    /// Jobs with a higher number than `after`, in order: a page of all of them.
+    public func page(_ states: Set<JobState>?, after: Int64, limit: Int) throws -> [Job] {
+        guard let states else { return try jobs("WHERE id > ? ORDER BY id LIMIT ?", [after, limit]) }
+        var found: [Job] = []
+        for state in states {
+            found += try jobs("WHERE state = ? AND id > ? ORDER BY id LIMIT ?", [state.rawValue, after, limit])
+        }
+        return Array(found.sorted { $0.id < $1.id }.prefix(limit))
+    }
+
+    /// The job that a person means: a number, the name of a prompt (its newest job), or a prompt id.
+    ///
+    /// - Throws: `invalidInput` where there is none.
+    public func find(_ text: String) throws -> Job {
+        let digits = text.hasPrefix("#") ? text.dropFirst() : text[...]
+        if let number = Int64(digits), let job = try job(number) { return job }
+        let name = text.split(separator: "/").last.map(String.init) ?? text
+        if let job = try job(named: name) { return job }
+        // `<name>--<12 hex digits>`
+        if let cut = name.range(of: "--", options: .backwards) {
+            let named = String(name[..<cut.lowerBound])
+            if let job = try jobs("WHERE name = ? AND prompt_id = ? ORDER BY id DESC LIMIT 1", [named, name]).first {
+                return job
+            }
+        }
+        throw Steering.unknown(text)
+    }
+
+    /// Failed jobs whose last attempt failed for this reason, oldest first; all failed jobs where `failureClass` is nil.
+    public func failedJobs(_ failureClass: FailureClass?) throws -> [Int64] {
+        guard let failureClass else { return try rows("SELECT id FROM jobs WHERE state = 'failed' ORDER BY id").map { $0[0] } }
+        if failureClass == .blocked {
+            return try rows("SELECT id FROM jobs WHERE state = 'failed' AND status = 'blocked' ORDER BY id").map { $0[0] }
+        }
+        return try rows(
+            """
+            SELECT jobs.id FROM jobs JOIN attempts ON attempts.job = jobs.id AND attempts.attempt = jobs.attempts
+            WHERE jobs.state = 'failed' AND jobs.status IN ('failed', 'interrupted') AND attempts.failure_class = ? ORDER BY jobs.id
+            """, [failureClass.rawValue]
+        ).map { $0[0] }
+    }
+
+    /// Numbers of the jobs in this state, oldest first.
+    public func jobs(in state: JobState) throws -> [Int64] {
+        try rows("SELECT id FROM jobs WHERE state = ? ORDER BY id", [state.rawValue]).map { $0[0] }
+    }
+
+    /// How many jobs have failed at or after `time`.
+    public func failures(since time: Int64) throws -> Int {
+        try Int.fetchOne(db, sql: "SELECT count(*) FROM jobs WHERE finished >= ? AND state = 'failed'", arguments: [time]) ?? 0
+    }
+}
+
+/// A spool at one moment.
+public struct SpoolStatus: Sendable {
+    public var counts: [JobState: Int]
+    /// The hold in force, whether ledger or file says so.
+    public var hold: HoldRecord?
+    public var failures: FailureCounts
+    public var runner: RunnerLock.Holder?
+    /// How often the kernel's event queue overflowed, and how often the whole folder was looked at.
+    public var overflows: Int64
+    public var rescans: Int64
+    /// Prompts in the drop folder that had no job yet at the last look of a runner.
+    public var backlog: Int64
+
+    /// Costs the same at any number of jobs.
+    public init(_ spool: SpoolFolder, _ ledger: Ledger) throws {
+        runner = try RunnerLock.holder(spool)
+        let isFileThere = HoldGate.isFileThere(spool)
+        (counts, hold, failures, overflows, rescans, backlog) = try ledger.read { tx in
+            (
+                try tx.counts(), try tx.openHold(), try tx.failureCounts(), try tx.fact(.overflows), try tx.fact(.rescans),
+                try tx.fact(.backlog)
+            )
+        }
+        if isFileThere, hold == nil {
+            let text = try? HoldFile.read(in: spool.root)?.reason  // Unreadable content does not make it less of a hold.
+            hold = HoldRecord(
+                since: 0, kind: .byHand, reason: text ?? "set by hand", failStreak: failures.streak, failTotal: failures.total)
+        } else if !isFileThere, let record = hold, record.fileWritten {
+            // Somebody removed the file, and no runner has noted it yet.
+            hold = nil
+            failures = FailureCounts()
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// What the command line knows of the terminal that it may be talking to: whether there is one, how wide it is, what it may be
+// sent. Data that came from outside reaches a terminal only through here or through `printable`.
+
+import Foundation
+import Spool
+
+enum Terminal {
+    static var isInput: Bool { isatty(STDIN_FILENO) == 1 }
+    static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
+    static var isError: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Columns of standard output; nil where it is no terminal (ioctl(2), TIOCGWINSZ).
+    static var width: Int? {
+        guard isOutput else { return nil }
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    /// `text` cut to the width of the terminal, whole where standard output is none.
+    static func fit(_ text: String, width: Int?) -> String {
+        guard let width, text.count > width else { return text }
+        return text.prefix(width - 1) + "…"
+    }
+
+    /// Asks on standard error and reads one line; anything but y or yes is a no. Only where both are a terminal.
+    static func asks(_ question: String) -> Bool {
+        StandardError.write(question)
+        let answer = readLine()?.lowercased()
+        return answer == "y" || answer == "yes"
+    }
+
+    static var canAsk: Bool { isInput && isError }
+}
+
+/// Rows of text in columns that line up; the last column is not padded.
+struct TextTable {
+    var rows: [[String]] = []
+    /// Columns that line up on the right.
+    var numeric: Set<Int> = []
+
+    func lines(width: Int?) -> [String] {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            let cells = row.enumerated().map { column, cell in
+                let pad = String(repeating: " ", count: max(0, widths[column] - cell.count))
+                if numeric.contains(column) { return pad + cell }
+                return column == row.count - 1 ? cell : cell + pad
+            }
+            var line = cells.joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
+            return Terminal.fit(line, width: width)
+        }
+    }
+}

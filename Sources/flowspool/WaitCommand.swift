@@ -1,0 +1,95 @@
+// `flowspool wait`: returns when the jobs named, or the whole spool, are over. Looks again whenever the ledger's log is written
+// and, because an event comes a moment before the commit can be seen, at least once a second.
+
+import ArgumentParser
+import Spool
+
+struct WaitCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wait",
+        abstract: "Wait until jobs, or the whole spool, are over.",
+        discussion: """
+            Without JOB: until nothing waits and nothing runs; held jobs wait for a person and are not waited for.
+            Exit status: 0 all went well; 1 a job failed or was cancelled (without JOB: failed since this began); 2 a job was
+            blocked or rejected, or is held; 12 the spool is on hold and nothing runs; 75 --timeout has passed.
+
+            EXAMPLE
+              flowspool wait 12 && echo done
+              cp *.md spool/ && flowspool wait --timeout 15m
+            """)
+
+    @OptionGroup var spoolOptions: SpoolOptions
+
+    @Argument(help: ArgumentHelp("Job numbers, prompt names (the newest job) or prompt ids.", valueName: "job"))
+    var jobs: [String] = []
+
+    @Option(help: ArgumentHelp("Give up after so long: seconds, or 90s, 15m, 2h.", valueName: "time"))
+    var timeout: String?
+
+    func run() async throws {
+        try await reportingErrors {
+            let limit = try timeout.map(Self.milliseconds)
+            let spool = try SpoolFolder.open(at: spoolOptions.path)
+            let ledger = try Ledger.look(at: spool)
+            let clock = SystemClock()
+            let began = clock.wallMilliseconds()
+            let deadline = limit.map { clock.monotonicMilliseconds() + $0 }
+            let ids = try ledger.read { tx in try jobs.map { try tx.find($0).id } }
+            let changes = ChangeWait([spool.control.path])
+            var isRunnerMissed = false
+            while true {
+                let code = ids.isEmpty ? try spoolCode(spool, ledger, since: began) : try jobsCode(ids, spool, ledger)
+                if let code { throw ExitCode(code) }
+                let left = deadline.map { $0 - clock.monotonicMilliseconds() } ?? 1000
+                guard left > 0 else {
+                    throw FlowspoolError(
+                        .unavailable, "not over after \(timeout ?? "")", hint: "`flowspool status` shows what is left")
+                }
+                if !isRunnerMissed, try RunnerLock.holder(spool) == nil {
+                    isRunnerMissed = true
+                    StandardError.write("no runner is at work: waiting for one (`flowspool watch`)\n")
+                }
+                changes.wait(milliseconds: Int32(min(left, 1000)))
+            }
+        }
+    }
+
+    private static func milliseconds(_ text: String) throws -> Int64 {
+        guard let seconds = seconds(ofDuration: text) else {
+            throw FlowspoolError(.usage, "--timeout: “\(printable(text))” is no time", hint: "give seconds, or 90s, 15m, 2h")
+        }
+        return Int64(seconds * 1000)
+    }
+
+    /// The exit status once each job is over; nil before.
+    private func jobsCode(_ ids: [Int64], _ spool: SpoolFolder, _ ledger: Ledger) throws -> Int32? {
+        let found = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }
+        let open = found.filter { !$0.state.isTerminal }
+        if open.isEmpty {
+            if found.contains(where: { [.failed, .interrupted, .cancelled].contains($0.status) }) { return 1 }
+            return found.contains { $0.status != .success } ? 2 : 0
+        }
+        let held = open.filter { $0.state == .held }
+        if held.count == open.count {
+            for job in held { StandardError.write("\(job.title) waits for a yes: `flowspool approve \(job.id)`\n") }
+            return 2
+        }
+        if open.contains(where: { $0.state == .active }) { return nil }
+        return try holdCode(spool, ledger)
+    }
+
+    /// The exit status once nothing in the spool waits or runs; nil before.
+    private func spoolCode(_ spool: SpoolFolder, _ ledger: Ledger, since began: Int64) throws -> Int32? {
+        let status = try SpoolStatus(spool, ledger)
+        if status.counts[.active] ?? 0 > 0 { return nil }
+        let waits = try (status.counts[.queued] ?? 0) + (status.counts[.deferred] ?? 0) > 0 || spool.hasWaitingFile(ledger)
+        if waits { return try holdCode(spool, ledger) }
+        return try ledger.read { try $0.failures(since: began) } > 0 ? 1 : 0
+    }
+
+    private func holdCode(_ spool: SpoolFolder, _ ledger: Ledger) throws -> Int32? {
+        guard let hold = try SpoolStatus(spool, ledger).hold else { return nil }
+        StandardError.write("the spool is on hold: \(printable(hold.reason)); `flowspool resume` goes on\n")
+        return 12
+    }
+}

@@ -1,0 +1,278 @@
+import Foundation
+import Testing
+
+@testable import Spool
+
+/// A spool with jobs in chosen states, without a runner.
+private struct SteeringSpool {
+    let folder: TestFolder
+    let spool: SpoolFolder
+    let ledger: Ledger
+    let steering: Steering
+
+    init() throws {
+        folder = try TestFolder()
+        spool = try SpoolFolder.make(at: folder.path)
+        ledger = try Ledger(path: spool.ledgerPath)
+        steering = Steering(spool: spool, ledger: ledger)
+    }
+
+    func remove() { folder.remove() }
+
+    /// A job in `state` whose file stands where such a job's file stands.
+    @discardableResult
+    func job(_ name: String, _ state: JobState, status: JobStatus? = nil, text: String = "# T\n\n```bash\ntrue\n```\n") throws
+        -> Int64
+    {
+        let place: Place =
+            switch state {
+            case .queued, .deferred: .drop
+            case .active: .active
+            case .held: .held
+            case .done: .done
+            case .failed, .cancelled: .failed
+            }
+        let id = try ledger.write { tx in
+            let admitted = try tx.admit(Admission(name: name), arrival: 1, now: 1000)
+            let id = try #require(admitted)
+            var job = try tx.require(id)
+            job.state = state
+            job.status = status
+            job.place = place
+            job.promptSHA = PromptFile.read(name: name, bytes: Data(text.utf8)).sha
+            job.promptID = "\(name)--x"
+            if state.isTerminal { job.finished = 2000 }
+            if state.isTerminal || state == .active { job.budgetUsed = 2 }
+            try tx.save(job, expecting: .queued, why: nil, now: 1000)
+            return id
+        }
+        let job = try now(id)
+        let path = try #require(spool.pathOf(job))
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return id
+    }
+
+    func now(_ id: Int64) throws -> Job { try ledger.read { try $0.require(id) } }
+
+    func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: folder.path + "/" + path) }
+
+    /// The one change, which must succeed.
+    func change(_ change: Steering.Change, _ id: Int64) async throws -> Job {
+        let outcome = try #require(try await steering.apply(change, to: [id]).first)
+        guard case .changed(let job) = outcome else {
+            Issue.record("\(outcome)")
+            return try now(id)
+        }
+        return job
+    }
+
+    func refusal(_ change: Steering.Change, _ id: Int64) async throws -> FlowspoolError? {
+        if case .refused(let error)? = try await steering.apply(change, to: [id]).first { return error }
+        return nil
+    }
+}
+
+@Suite struct SteeringTests {
+    @Test func approve_putsTheFileBackAndRemembersTheYes() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        let job = try await made.change(.approve, id)
+        #expect(job.state == .queued)
+        #expect(made.exists("a.md"))
+        #expect(!made.exists("held/a.md"))
+        let after = try made.now(id)
+        #expect(after.fromPlace == nil)
+        #expect(try made.ledger.read { try $0.isApproved(sha: after.promptSHA ?? "") })
+        #expect(try made.ledger.read { try $0.nextWaiting(limit: 9, batch: nil, busyLanes: []) }.map(\.id) == [id])
+    }
+
+    @Test func approve_whenTheNameIsTakenInTheDropFolder_takesAnother() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        try made.folder.write("another", to: "a.md")
+        let job = try await made.change(.approve, id)
+        #expect(job.file == "a.\(id).md")
+        #expect(try String(contentsOfFile: made.folder.path + "/a.md", encoding: .utf8) == "another")
+        #expect(made.exists("a.\(id).md"))
+    }
+
+    @Test func approve_whenTheNameIsThatOfAWaitingJobWithoutFile_takesAnother() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        _ = try made.ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 2, now: 1) }
+        #expect(try await made.change(.approve, id).file == "a.\(id).md")
+    }
+
+    @Test func approve_whenNotHeld_saysTheState() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let error = try await made.refusal(.approve, try made.job("a.md", .done, status: .success))
+        #expect(error?.message == "job 1 (a.md) is done, not held: there is nothing to approve")
+        #expect(try await made.refusal(.approve, 99)?.code == .invalidInput)
+    }
+
+    @Test func approve_whenTheFileIsGone_changesNothing() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        try FileManager.default.removeItem(atPath: made.folder.path + "/held/a.md")
+        #expect(try await made.refusal(.approve, id) != nil)
+        #expect(try made.now(id).state == .held)
+    }
+
+    @Test func reject_filesAsRejectedWithAStampAndCountsNoFailure() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        let job = try await made.change(.reject(reason: "wrong host"), id)
+        #expect(job.state == .failed)
+        #expect(job.status == .rejected)
+        #expect(job.reason == "rejected: wrong host")
+        let text = try String(contentsOfFile: made.folder.path + "/failed/a.md", encoding: .utf8)
+        #expect(text.contains("source: reject"))
+        #expect(StampWriter.remove(from: Data(text.utf8)) == Data("# T\n\n```bash\ntrue\n```\n".utf8))
+        #expect(try made.ledger.read { try $0.failureCounts() } == FailureCounts())
+    }
+
+    @Test func retry_givesAFreshBudgetAndTakesTheNoteAway() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .failed, status: .failed)
+        try made.folder.write("why", to: "failed/a.md.why.txt")
+        let job = try await made.change(.retry, id)
+        #expect(job.state == .queued)
+        #expect(job.status == nil)
+        #expect(job.budgetUsed == 0)
+        #expect(job.finished == nil)
+        #expect(made.exists("a.md"))
+        #expect(!made.exists("failed/a.md.why.txt"))
+    }
+
+    @Test func retry_ofManyJobs_changesThoseThatCanBe() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        var ids: [Int64] = []
+        for number in 1...70 {
+            ids.append(try made.job("\(number).md", number == 3 ? .held : .failed, status: number == 3 ? nil : .failed))
+        }
+        let outcomes = try await made.steering.apply(.retry, to: ids)
+        #expect(outcomes.count == 70)
+        #expect(outcomes.indices.filter { if case .refused = outcomes[$0] { true } else { false } } == [2])
+        #expect(try made.ledger.read { try $0.counts() }[.queued] == 69)
+        #expect(try made.ledger.read { try $0.unconfirmedMoves() }.isEmpty)
+    }
+
+    @Test func cancel_ofAWaitingJob_filesIt() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .queued)
+        #expect(try await made.change(.cancel, id).status == .cancelled)
+        #expect(made.exists("failed/a.md"))
+        #expect(!made.exists("a.md"))
+    }
+
+    @Test func cancel_ofAJobWhoseFileIsGone_endsIt() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        try FileManager.default.removeItem(atPath: made.folder.path + "/held/a.md")
+        let job = try await made.change(.cancel, id)
+        #expect(job.state == .cancelled)
+        #expect(job.place == .none)
+        #expect(try await made.refusal(.retry, id) != nil)
+    }
+
+    @Test func cancel_ofAnActiveJobWithoutRunner_isDoneByTheNextStart() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .active)
+        guard case .requested(_, isRunnerAlive: false)? = try await made.steering.apply(.cancel, to: [id]).first else {
+            Issue.record("not requested")
+            return
+        }
+        #expect(try made.now(id).state == .active)
+        try await Recovery(
+            spool: made.spool, ledger: made.ledger, filing: Filing(spool: made.spool, ledger: made.ledger),
+            executor: NoExecutor(),
+            clock: SystemClock()
+        ).run()
+        #expect(try made.now(id).state == .cancelled)
+        #expect(made.exists("failed/a.md"))
+        #expect(try made.ledger.read { try $0.hasRequests() } == false)
+    }
+
+    @Test func confirmMoves_whenTheJobWasSentElsewhereMeanwhile_leavesThatMoveNoted() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        var seen = try made.now(id)
+        seen.fromPlace = .active
+        seen.fromFile = "a.md"
+        let (before, expected) = (seen, JobState.held)
+        try made.ledger.write { tx in
+            try tx.save(before, expecting: expected, why: nil, now: 1)
+            var job = before
+            job.state = .queued
+            job.place = .drop
+            job.fromPlace = .held
+            try tx.save(job, expecting: .held, why: nil, now: 1)
+            try tx.confirmMoves([before])
+        }
+        #expect(try made.now(id).fromPlace == .held)
+    }
+
+    @Test func aCrashBetweenCommitAndMove_isFinishedByTheNextStart() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        var job = try made.now(id)
+        job.wait(.queued, reason: "")
+        let saved = job
+        try made.ledger.write { _ = try $0.save(saved, expecting: .held, why: "approved", now: 1) }
+        #expect(try made.ledger.read { try $0.nextWaiting(limit: 9, batch: nil, busyLanes: []) }.isEmpty)
+        try await Recovery(
+            spool: made.spool, ledger: made.ledger, filing: Filing(spool: made.spool, ledger: made.ledger),
+            executor: NoExecutor(),
+            clock: SystemClock()
+        ).run()
+        #expect(made.exists("a.md"))
+        #expect(try made.now(id).fromPlace == nil)
+    }
+
+    @Test func holdAndResume_areOneFileAndSetTheCountsBack() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        try made.ledger.write { try $0.setFailureCounts(FailureCounts(streak: 2, total: 3)) }
+        let first = try made.steering.hold(reason: "disk")
+        #expect(!first.wasOnHold)
+        #expect(made.exists(".prompt-pipeline.HOLD"))
+        let second = try made.steering.hold(reason: "other")
+        #expect(second.wasOnHold)
+        #expect(second.hold.reason == "disk")
+        #expect(try SpoolStatus(made.spool, made.ledger).hold?.reason == "disk")
+        #expect(try made.steering.resume()?.reason == "disk")
+        #expect(!made.exists(".prompt-pipeline.HOLD"))
+        let status = try SpoolStatus(made.spool, made.ledger)
+        #expect(status.hold == nil)
+        #expect(status.failures == FailureCounts())
+        #expect(try made.steering.resume() == nil)
+    }
+
+    @Test func status_seesTheFileThatAPersonMadeOrRemoved() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        try made.folder.write("", to: ".prompt-pipeline.HOLD")
+        #expect(try SpoolStatus(made.spool, made.ledger).hold?.kind == .byHand)
+        _ = try made.steering.hold(reason: "")
+        try FileManager.default.removeItem(atPath: made.folder.path + "/.prompt-pipeline.HOLD")
+        #expect(try SpoolStatus(made.spool, made.ledger).hold == nil)
+    }
+}
+
+private struct NoExecutor: Executor {
+    func run(_ command: Command) async -> CommandResult { CommandResult(ending: .notStarted("test"), durationSeconds: 0) }
+    func endStrays(runsDirectory: String) async throws -> Int { 0 }
+}
