@@ -9,7 +9,7 @@ import Watcher
 final class HintPump: Sendable {
     private let output = Mutex<AsyncStream<SpoolHint>.Continuation?>(nil)
 
-    func take(_ event: FolderEvent) {
+    private func take(_ event: FolderEvent) {
         let hint: SpoolHint =
             switch event {
             case .appeared(let name), .vanished(let name): .file(name)
@@ -28,5 +28,28 @@ final class HintPump: Sendable {
             output = continuation
         }
         return stream
+    }
+
+    /// Watches `folder` while `body` runs.
+    ///
+    /// - Parameter poll: true to poll, false to use inotify whatever the file system; nil: as the file system needs.
+    static func pumping(folder: String, poll: Bool?, _ body: (HintPump) async throws -> Void) async throws {
+        let source: any EventSource
+        do {
+            source = try makeEventSource(folder: folder, poll: poll, options: WatchOptions())
+        } catch {
+            throw FlowspoolError(.unavailable, error.message, hint: error.hint)
+        }
+        let pump = HintPump()
+        let task = Task { for await event in source.events { pump.take(event) } }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body(pump))
+        } catch {
+            result = .failure(error)
+        }
+        await source.stop()
+        await task.value
+        try result.get()
     }
 }

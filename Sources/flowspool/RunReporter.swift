@@ -43,15 +43,26 @@ final class RunReporter: Sendable {
         }
     }
 
-    /// Redraws the live lines each second, until cancelled; does nothing where there is no terminal.
-    func tick() async {
-        guard isTerminal else { return }
-        while (try? await clock.sleep(milliseconds: 1000)) != nil {  // Cancellation ends the display.
-            state.withLock { state in
-                clear(&state)
-                draw(&state)
+    /// Redraws the live lines each second while `body` runs; only at a terminal.
+    func ticking(_ body: () async throws -> Void) async throws {
+        let task = Task {
+            guard isTerminal else { return }
+            while (try? await clock.sleep(milliseconds: 1000)) != nil {  // Cancellation ends the display.
+                state.withLock { state in
+                    clear(&state)
+                    draw(&state)
+                }
             }
         }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        task.cancel()
+        await task.value
+        try result.get()
     }
 
     private func line(_ event: RunEvent, _ state: inout State) -> String? {

@@ -15,50 +15,86 @@ struct RunFacts: Sendable {
     var execMode: ExecMode?
     var timeoutSeconds: Double?
     var environment: [String: String]
-    var adjust: @Sendable (inout RunSettings) -> Void = { _ in }
 }
 
-/// An opened spool, ready to run.
-struct RunSession {
+/// A spool that this process has the right to run, before anything of it runs.
+struct OpenedSpool: Sendable {
+    let facts: RunFacts
     let spool: SpoolFolder
-    let ledger: Ledger
     let lock: RunnerLock
+    let ledger: Ledger
     let configuration: SpoolConfiguration
     let contract: ContractFiles
-    let journal: ContractJournal
-    let dispatcher: Dispatcher
+    /// What the flags and spool.yaml say; the command may adjust it before the session begins.
     let settings: RunSettings
 
-    /// Opens the spool and takes its lock.
-    ///
+    /// Opens the spool, making what is missing of it, and takes its lock.
+    init(_ facts: RunFacts) throws {
+        self.facts = facts
+        spool = try SpoolFolder.make(at: facts.spoolPath, allowsShared: facts.allowsShared)
+        configuration = try SpoolConfiguration.load(spool: spool.path)
+        let now = SystemClock().wallMilliseconds()
+        lock = try RunnerLock(spool, command: facts.command, now: now)
+        ledger = try Ledger(path: spool.ledgerPath)
+        contract = try ContractFiles(root: spool.root)
+        settings = Self.makeSettings(facts, configuration, now: now)
+    }
+
+    /// Whether a prompt that was put back in its place is to be left alone. A success counts while `.prompt-pipeline.state`
+    /// names it. A failure is tried again by the next batch, but never by a watcher, which would run it for ever.
+    func isSettled(_ job: Job, isBatch: Bool) -> Bool {
+        guard job.status == .success, let id = job.promptID else { return !isBatch }
+        // A state file that cannot be read now counts as it was last read.
+        _ = try? contract.state.refresh()
+        return contract.state.contains(id)
+    }
+
+    private static func makeSettings(_ facts: RunFacts, _ configuration: SpoolConfiguration, now: Int64) -> RunSettings {
+        var settings = RunSettings(
+            command: facts.command, runID: "\(BatchSummary.basicText(now))-\(getpid())", repoRoot: facts.repoRoot,
+            environment: configuration.environment(facts.environment))
+        settings.jobs = facts.jobs ?? configuration.jobs
+        settings.timeoutOverrideSeconds = facts.timeoutSeconds
+        settings.timeoutDefaultSeconds = configuration.timeoutSeconds
+        settings.sizeMax = configuration.sizeLimitBytes
+        settings.retryDelayMilliseconds = Int64(configuration.retryDelaySeconds * 1000)
+        settings.sourceDateEpoch = facts.environment["SOURCE_DATE_EPOCH"].flatMap(Double.init).map(Date.init(timeIntervalSince1970:))
+        return settings
+    }
+}
+
+/// A run of an opened spool.
+struct RunSession {
+    let opened: OpenedSpool
+    let settings: RunSettings
+    let dispatcher: Dispatcher
+    private let journal: ContractJournal
+
     /// - Parameter observe: told of every event, besides the contract files.
-    static func open(_ facts: RunFacts, observe: @escaping @Sendable (RunEvent) -> Void) async throws -> RunSession {
-        let spool = try SpoolFolder.make(at: facts.spoolPath, allowsShared: facts.allowsShared)
-        let configuration = try SpoolConfiguration.load(spool: spool.path)
-        let clock = SystemClock()
-        let now = clock.wallMilliseconds()
-        let lock = try RunnerLock(spool, command: facts.command, now: now)
-        let ledger = try Ledger(path: spool.ledgerPath)
-        let contract = try ContractFiles(root: spool.root)
+    init(_ opened: OpenedSpool, settings: RunSettings, observe: @escaping @Sendable (RunEvent) -> Void) throws {
+        self.opened = opened
+        self.settings = settings
+        let contract = opened.contract
         let journal = ContractJournal(files: contract) { _ = report($0) }
-        let settings = makeSettings(facts, configuration, now: now)
-        let runners = makeRunners(configuration)
+        self.journal = journal
+        let configuration = opened.configuration
+        let runners: [ExecMode: any Runner] = [.script: ScriptRunner(logBytesMax: configuration.logLimitBytes)]
         let preflight = try PreflightSetup.make(
-            facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: ledger,
+            opened.facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: opened.ledger,
             modes: Set(runners.keys))
-        let isBatch = settings.isBatch
-        let dispatcher = Dispatcher(
-            spool: spool, ledger: ledger, settings: settings, preflight: preflight, runners: runners,
-            executor: LocalExecutor(outputBytesMax: configuration.logLimitBytes, runsDirectory: spool.runs.path), clock: clock,
-            isDone: { job in isSettled(job, contract: contract, isBatch: isBatch) },
-            recordKept: { job in if let id = job.promptID { try contract.state.add(id) } },
+        let isSettled = Self.settling(opened, isBatch: settings.isBatch)
+        dispatcher = Dispatcher(
+            spool: opened.spool, ledger: opened.ledger, settings: settings, preflight: preflight, runners: runners,
+            executor: LocalExecutor(outputBytesMax: configuration.logLimitBytes, runsDirectory: opened.spool.runs.path),
+            isDone: isSettled, recordKept: { job in if let id = job.promptID { try contract.state.add(id) } },
             observe: { event in
                 journal.take(event)
                 observe(event)
             })
-        return RunSession(
-            spool: spool, ledger: ledger, lock: lock, configuration: configuration, contract: contract, journal: journal,
-            dispatcher: dispatcher, settings: settings)
+    }
+
+    private static func settling(_ opened: OpenedSpool, isBatch: Bool) -> @Sendable (Job) -> Bool {
+        { opened.isSettled($0, isBatch: isBatch) }
     }
 
     /// Runs to the end, with the contract files written beside.
@@ -73,39 +109,5 @@ struct RunSession {
         journal.finish()
         await written
         return try result.get()
-    }
-
-    /// Whether a prompt that was put back in its place is to be left alone. A success counts while `.prompt-pipeline.state`
-    /// names it. A failure is tried again by the next batch, but never by a watcher, which would run it for ever.
-    private static func isSettled(_ job: Job, contract: ContractFiles, isBatch: Bool) -> Bool {
-        guard job.status == .success, let id = job.promptID else { return !isBatch }
-        // A state file that cannot be read now counts as it was last read.
-        _ = try? contract.state.refresh()
-        return contract.state.contains(id)
-    }
-
-    private static func makeSettings(_ facts: RunFacts, _ configuration: SpoolConfiguration, now: Int64) -> RunSettings {
-        var settings = RunSettings(
-            command: facts.command, runID: runID(now), repoRoot: facts.repoRoot,
-            environment: configuration.environment(facts.environment))
-        settings.jobs = facts.jobs ?? configuration.jobs
-        settings.timeoutOverrideSeconds = facts.timeoutSeconds
-        settings.timeoutDefaultSeconds = configuration.timeoutSeconds
-        settings.sizeMax = configuration.sizeLimitBytes
-        settings.retryDelayMilliseconds = Int64(configuration.retryDelaySeconds * 1000)
-        settings.sourceDateEpoch = facts.environment["SOURCE_DATE_EPOCH"].flatMap(Double.init).map(
-            Date.init(timeIntervalSince1970:))
-        facts.adjust(&settings)
-        return settings
-    }
-
-    /// `20260102T030405Z-<process>`: sorts by time, and two runs of one second differ.
-    private static func runID(_ now: Int64) -> String {
-        let text = utcText(now, fraction: false).filter { $0 != "-" && $0 != ":" }
-        return "\(text)-\(getpid())"
-    }
-
-    private static func makeRunners(_ configuration: SpoolConfiguration) -> [ExecMode: any Runner] {
-        [.script: ScriptRunner(logBytesMax: configuration.logLimitBytes)]
     }
 }

@@ -42,16 +42,14 @@ struct WatchCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             let repoRoot = try profileOptions.findRepoRoot()
-            let drains = drain
             let facts = RunFacts(
                 command: "watch", spoolPath: spoolOptions.path, repoRoot: repoRoot,
                 resolver: try profileOptions.resolver(toggles: toggleOptions, repoRoot: repoRoot), allowsShared: allowShared,
-                jobs: try Self.checkJobs(jobs), execMode: try ExecModeOption.read(execMode), environment: environment,
-                adjust: { $0.drains = drains })
-            let service = WatchService(facts: facts, poll: poll ? true : nil)
+                jobs: try Self.checkJobs(jobs), execMode: try ExecModeOption.read(execMode), environment: environment)
+            let service = WatchService(facts: facts, drains: drain, poll: poll ? true : nil)
             try await RunLifecycle.run(service, control: service.control)
             guard let ending = service.control.ending else { return }
-            if drains, ending.exitCode != 0 { throw ExitCode(ending.exitCode) }
+            if drain, ending.exitCode != 0 { throw ExitCode(ending.exitCode) }
         }
     }
 
@@ -78,6 +76,7 @@ enum ExecModeOption {
 /// The long-running part of `watch`.
 struct WatchService: Service {
     let facts: RunFacts
+    let drains: Bool
     /// nil: as spool.yaml says, else by the file system.
     let poll: Bool?
     let control = RunControl()
@@ -87,28 +86,19 @@ struct WatchService: Service {
         // Made first, so that there is something to watch.
         let spool = try SpoolFolder.make(at: facts.spoolPath, allowsShared: facts.allowsShared)
         let configuration = try SpoolConfiguration.load(spool: spool.path)
-        let source = try makeSource(spool.path, configuration)
-        let pump = HintPump()
-        let pumping = Task { for await event in source.events { pump.take(event) } }
-        let ticking = Task { await reporter.tick() }
-        var outcome: Result<Void, any Error> = .success(())
-        do {
-            try await runSessions(reporter, pump)
-        } catch {
-            outcome = .failure(error)
+        try await HintPump.pumping(folder: spool.path, poll: poll ?? configuration.poll.asFlag) { pump in
+            try await reporter.ticking { try await runSessions(reporter, pump) }
         }
-        ticking.cancel()
-        await source.stop()
-        await pumping.value
-        await ticking.value
-        try outcome.get()
     }
 
     private func runSessions(_ reporter: RunReporter, _ pump: HintPump) async throws {
         while true {
-            let session = try await RunSession.open(facts) { reporter.take($0) }
+            let opened = try OpenedSpool(facts)
+            var settings = opened.settings
+            settings.drains = drains
+            let session = try RunSession(opened, settings: settings) { reporter.take($0) }
             control.set(session.dispatcher)
-            if !session.settings.drains { announce(session) }
+            if !drains { announce(session) }
             let ending = try await session.run(hints: pump.next())
             control.clear(ending)
             if ending.why != .replaced || control.isStopping { return }
@@ -116,20 +106,11 @@ struct WatchService: Service {
     }
 
     private func announce(_ session: RunSession) {
-        let names = "\(printable(session.spool.path))/*.md"
+        let names = "\(printable(session.opened.spool.path))/*.md"
         let profile = facts.resolver.base.profile ?? "none"
-        let line =
-            "watching \(names)  (profile \(profile), \(session.settings.jobs) at a time; Ctrl-C lets running jobs finish)\n"
+        let line = "watching \(names)  (profile \(profile), \(session.settings.jobs) at a time; Ctrl-C lets running jobs finish)\n"
         // A reader that has gone must not end the run.
         try? StandardOutput.write(line)
-    }
-
-    private func makeSource(_ path: String, _ configuration: SpoolConfiguration) throws -> any EventSource {
-        do {
-            return try makeEventSource(folder: path, poll: poll ?? configuration.poll.asFlag, options: WatchOptions())
-        } catch {
-            throw FlowspoolError(.unavailable, error.message, hint: error.hint)
-        }
     }
 }
 

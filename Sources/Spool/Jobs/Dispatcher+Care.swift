@@ -153,6 +153,11 @@ extension Dispatcher {
 
     /// Admits the next names of the batch while the ledger has room.
     func refillBatch() {
+        if wantsScan || !namedFiles.isEmpty {
+            // Somebody may have finished writing.
+            busy.removeAll()
+            wantsWaiting = true
+        }
         wantsScan = false
         namedFiles.removeAll()
         guard let batch, !planned.isEmpty else { return }

@@ -35,7 +35,7 @@ enum PromptChecks {
 
     /// Secrets outside the blocks, which the shell analysis looks at itself.
     static func secrets(_ prompt: PromptFile) -> [Finding] {
-        guard let text = String(data: prompt.bytes, encoding: .utf8) else { return [] }
+        guard let text = String(data: prompt.authorBytes, encoding: .utf8) else { return [] }
         var inBlocks = IndexSet()
         for block in prompt.blocks where !block.marks.isSkipped {
             let lines = block.text.utf8.count { $0 == UInt8(ascii: "\n") }

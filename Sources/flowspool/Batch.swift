@@ -1,0 +1,175 @@
+// One batch from its checks to its summary. Whatever stops it before the first prompt leaves the folder as it was, except that
+// a missing GO file is written into the summary, because that is what the next reader looks at.
+
+import Foundation
+import ServiceLifecycle
+import Spool
+
+/// A batch, as the flags ask for it.
+struct Batch: Sendable {
+    let facts: RunFacts
+    let selection: BatchPlan.Selection
+    let goFile: String?
+    let isDryRun: Bool
+    let keeps: Bool
+    let skipsMini: Bool
+    let printsJSON: Bool
+    /// Nothing but the exit status and the contract files, as `mini` needs it.
+    var isSilent = false
+
+    /// Runs the batch; returns the exit status.
+    func run() async throws -> Int32 {
+        try refuseHold()
+        let opened = try OpenedSpool(facts)
+        var summary = makeSummary(opened)
+        try requireGo(opened, &summary)
+        if !skipsMini { try MiniGate.check(facts) }
+        let waiting = try WaitingPrompts(spool: opened.spool, ledger: opened.ledger) { opened.isSettled($0, isBatch: true) }
+        let plan = try BatchPlan(names: waiting.names, roots: roots(opened), selection: selection)
+        try opened.contract.writePlan(plan)
+        try opened.contract.writePreview(plan.pending(isDone: waiting.isSettled))
+        if isDryRun {
+            summary.status = .planned
+            summary.reason = BatchSummary.Reason.dryRun.rawValue
+            return try finish(opened, summary, code: 0)
+        }
+        try opened.contract.writeSummary(summary)
+        let (ending, tally) = try await runSession(opened, plan)
+        fill(&summary, ending, tally)
+        try writeResume(opened, plan, summary)
+        let code: Int32 = ending.why == .stopped ? 75 : ending.exitCode
+        if code != 0, !isSilent { explain(opened, ending, tally, code) }
+        return try finish(opened, summary, code: code)
+    }
+
+    /// A batch on a held spool changes nothing, not even a folder that is no spool yet.
+    private func refuseHold() throws {
+        let root = try Directory(path: facts.spoolPath)
+        guard let hold = try HoldFile.read(in: root) else { return }
+        throw FlowspoolError(
+            .onHold, "\(printable(facts.spoolPath)) is on hold: \(printable(hold.reason))",
+            hint: "mend it, then `flowspool resume --spool \(shellQuoted(facts.spoolPath))`")
+    }
+
+    private func requireGo(_ opened: OpenedSpool, _ summary: inout BatchSummary) throws {
+        guard let goFile, access(goFile, F_OK) != 0 else { return }
+        summary.status = .hold
+        summary.reason = BatchSummary.Reason.goMissing.rawValue
+        let error = FlowspoolError(
+            .goMissing, "\(printable(goFile)) does not exist, so nothing was run",
+            hint: "`touch \(shellQuoted(goFile))` says go")
+        _ = try finish(opened, summary, code: error.code.exitStatus)
+        throw error
+    }
+
+    private func roots(_ opened: OpenedSpool) -> [String] {
+        let resolved = URL(fileURLWithPath: opened.spool.path).resolvingSymlinksInPath().path
+        return resolved == opened.spool.path ? [resolved] : [opened.spool.path, resolved]
+    }
+
+    private func makeSummary(_ opened: OpenedSpool) -> BatchSummary {
+        let policy = facts.resolver.base
+        var summary = BatchSummary(
+            runID: opened.settings.runID, startedMilliseconds: SystemClock().wallMilliseconds(), root: opened.spool.path,
+            repoRoot: facts.repoRoot, runnerMode: facts.execMode ?? opened.configuration.execMode ?? .script,
+            execModeRequested: facts.execMode, profile: policy.profile, countRequested: selection.count,
+            failFastThreshold: policy.policy.failFastThreshold, totalFailuresMax: policy.policy.totalFailuresMax)
+        summary.goFile = goFile
+        summary.skippedMini = skipsMini
+        return summary
+    }
+
+    private func runSession(_ opened: OpenedSpool, _ plan: BatchPlan) async throws -> (RunEnding, BatchTally) {
+        var settings = opened.settings
+        settings.isBatch = true
+        settings.drains = true
+        settings.batchNames = plan.names
+        settings.startsMax = plan.count > 0 ? plan.count : nil
+        settings.keepsAll = keeps
+        let reporter = RunReporter(isQuiet: isSilent || printsJSON || isatty(STDOUT_FILENO) == 0)
+        let tally = BatchTally()
+        let session = try RunSession(opened, settings: settings) { event in
+            tally.take(event)
+            reporter.take(event)
+        }
+        let control = RunControl()
+        control.set(session.dispatcher)
+        let service = BatchService(session: session, reporter: reporter, control: control)
+        try await RunLifecycle.run(service, control: control)
+        guard let ending = control.ending else {
+            throw FlowspoolError(.bug, "the batch over \(printable(opened.spool.path)) ended without a result")
+        }
+        return (ending, tally)
+    }
+
+    private func fill(_ summary: inout BatchSummary, _ ending: RunEnding, _ tally: BatchTally) {
+        let facts = tally.facts
+        summary.ran = ending.ran
+        summary.succeeded = ending.succeeded
+        summary.failedCount = ending.failed
+        summary.blocked = facts.blocked
+        summary.held = ending.held
+        summary.failStreak = ending.failures.streak
+        summary.failTotal = ending.failures.total
+        summary.lastPrompt = facts.last
+        switch ending.why {
+        case .done:
+            summary.status = ending.failed > 0 ? .failed : .done
+            let isCounted = selection.count > 0 && ending.ran >= selection.count
+            summary.reason = (isCounted ? BatchSummary.Reason.countReached : .completed).rawValue
+        case .failFast: (summary.status, summary.reason) = (.hold, BatchSummary.Reason.failFast.rawValue)
+        case .totalFailures: (summary.status, summary.reason) = (.hold, BatchSummary.Reason.totalFailures.rawValue)
+        case .onHold: (summary.status, summary.reason) = (.hold, BatchSummary.Reason.onHold.rawValue)
+        case .stopped, .replaced: (summary.status, summary.reason) = (.interrupted, BatchSummary.Reason.interrupted.rawValue)
+        }
+    }
+
+    private func writeResume(_ opened: OpenedSpool, _ plan: BatchPlan, _ summary: BatchSummary) throws {
+        let waiting = try WaitingPrompts(spool: opened.spool, ledger: opened.ledger) { opened.isSettled($0, isBatch: true) }
+        let left = Set(waiting.names)
+        let next = plan.names.first { left.contains($0) && !waiting.isSettled($0) }
+        try opened.contract.writeResume(
+            ResumeEnvironment(
+                runID: summary.runID, nextPrompt: next, root: summary.root, profile: summary.profile, reason: summary.reason))
+    }
+
+    private func finish(_ opened: OpenedSpool, _ summary: BatchSummary, code: Int32) throws -> Int32 {
+        var summary = summary
+        summary.exitCode = code
+        summary.finishedMilliseconds = SystemClock().wallMilliseconds()
+        try opened.contract.writeSummary(summary)
+        if printsJSON { try StandardOutput.write(summary.json) }
+        return code
+    }
+
+    /// One short paragraph, fit for cron's mail.
+    private func explain(_ opened: OpenedSpool, _ ending: RunEnding, _ tally: BatchTally, _ code: Int32) {
+        let path = printable(opened.spool.path)
+        var text = "\(path): \(ending.ran) started, \(ending.succeeded) succeeded, \(ending.failed) failed"
+        text += ending.held > 0 ? ", \(ending.held) held" : ""
+        text += " (profile \(facts.resolver.base.profile ?? "none"), exit \(code))\n"
+        for line in tally.facts.failures { text += "  \(line)\n" }
+        let spool = shellQuoted(opened.spool.path)
+        switch ending.why {
+        case .failFast, .totalFailures, .onHold:
+            text += "  The folder is on hold. Mend it, then: flowspool resume --spool \(spool)\n"
+        case .stopped, .replaced: text += "  It was stopped; the next batch goes on with what is left.\n"
+        case .done: text += "  Look: flowspool list --spool \(spool) --state failed\n"
+        }
+        StandardError.write(StandardError.prefix + text)
+    }
+}
+
+/// The long-running part of a batch.
+struct BatchService: Service {
+    let session: RunSession
+    let reporter: RunReporter
+    let control: RunControl
+
+    func run() async throws {
+        let opened = session.opened
+        try await HintPump.pumping(folder: opened.spool.path, poll: opened.configuration.poll.asFlag) { pump in
+            try await reporter.ticking { control.clear(try await session.run(hints: pump.next())) }
+        }
+    }
+}
