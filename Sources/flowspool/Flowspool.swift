@@ -21,7 +21,8 @@ import Spool
             """,
         version: FlowspoolVersion.text,
         groupedSubcommands: [
-            CommandGroup(name: "Run", subcommands: [InitCommand.self, WatchCommand.self]),
+            CommandGroup(
+                name: "Run", subcommands: [InitCommand.self, WatchCommand.self, PipelineCommand.self, MiniCommand.self]),
             CommandGroup(
                 name: "Look",
                 subcommands: [StatusCommand.self, ListCommand.self, ShowCommand.self, LogsCommand.self, WaitCommand.self]),
@@ -31,7 +32,7 @@ import Spool
                     HoldCommand.self, ResumeCommand.self, ApproveCommand.self, RejectCommand.self, RetryCommand.self,
                     CancelCommand.self,
                 ]),
-            CommandGroup(name: "Set up", subcommands: [ProfileCommand.self]),
+            CommandGroup(name: "Set up", subcommands: [ProfileCommand.self, ScheduleCommand.self]),
         ])
 
     /// Names that stand for a command of their own (`make install` links them).

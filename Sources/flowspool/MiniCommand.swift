@@ -108,7 +108,8 @@ struct MiniPhase {
                 ]
             } ?? []
         // The profile alone decides: what the surroundings set must not make the experiment pass or fail.
-        let resolver = try PolicyResolver(configuration: configuration, profileFlag: expected.profile, flags: flags, environment: [:])
+        let resolver = try PolicyResolver(
+            configuration: configuration, profileFlag: expected.profile, flags: flags, environment: [:])
         let facts = RunFacts(
             command: "mini", spoolPath: folder.spoolPath, repoRoot: repoRoot, resolver: resolver, execMode: .script,
             environment: environment)
@@ -129,7 +130,8 @@ struct MiniPhase {
 
     private func bytes(_ job: Job?, _ name: String, _ spool: SpoolFolder) throws -> Data? {
         let places: [Place: Directory] = [.drop: spool.root, .done: spool.done, .failed: spool.failed, .held: spool.held]
-        guard let place = places[job?.place ?? .drop], let status = try place.status(job?.file ?? name), status.kind == .regular else {
+        guard let place = places[job?.place ?? .drop], let status = try place.status(job?.file ?? name), status.kind == .regular
+        else {
             return nil
         }
         return try place.openForReading(job?.file ?? name).readAll(bytesMax: 4 << 20)

@@ -97,7 +97,8 @@ struct PipelineCommand: AsyncParsableCommand {
     private func makeBatch() throws -> Batch {
         let repoRoot = try profileOptions.findRepoRoot()
         if let timeoutSec, !(timeoutSec > 0) || timeoutSec > 31_536_000 {
-            throw FlowspoolError(.usage, "--timeout-sec \(timeoutSec) is out of range", hint: "give seconds, more than 0 and at most a year")
+            throw FlowspoolError(
+                .usage, "--timeout-sec \(timeoutSec) is out of range", hint: "give seconds, more than 0 and at most a year")
         }
         let path = root.map(absolutePath) ?? spoolOptions.path
         try Self.checkRoot(path)
@@ -124,7 +125,8 @@ struct PipelineCommand: AsyncParsableCommand {
                 .invalidInput, "--root \(printable(path)): \(String(cString: strerror(errno)))", hint: "name an existing folder")
         }
         guard info.st_mode & S_IFMT == S_IFDIR else {
-            throw FlowspoolError(.invalidInput, "--root \(printable(path)) is not a folder", hint: "name the folder that holds the prompts")
+            throw FlowspoolError(
+                .invalidInput, "--root \(printable(path)) is not a folder", hint: "name the folder that holds the prompts")
         }
     }
 
@@ -132,14 +134,16 @@ struct PipelineCommand: AsyncParsableCommand {
         do {
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             guard let text = String(data: data, encoding: .utf8) else {
-                throw FlowspoolError(.invalidInput, "--prompts-file \(printable(path)) is not UTF-8 text", hint: "one path a line")
+                throw FlowspoolError(
+                    .invalidInput, "--prompts-file \(printable(path)) is not UTF-8 text", hint: "one path a line")
             }
             return BatchPlan.PromptsFile(path: path, text: text)
         } catch let error as FlowspoolError {
             throw error
         } catch {
             throw FlowspoolError(
-                .invalidInput, "--prompts-file \(printable(path)) cannot be read", hint: "check the name; one path a line, # for comments")
+                .invalidInput, "--prompts-file \(printable(path)) cannot be read",
+                hint: "check the name; one path a line, # for comments")
         }
     }
 }

@@ -58,7 +58,8 @@ struct OpenedSpool: Sendable {
         settings.timeoutDefaultSeconds = configuration.timeoutSeconds
         settings.sizeMax = configuration.sizeLimitBytes
         settings.retryDelayMilliseconds = Int64(configuration.retryDelaySeconds * 1000)
-        settings.sourceDateEpoch = facts.environment["SOURCE_DATE_EPOCH"].flatMap(Double.init).map(Date.init(timeIntervalSince1970:))
+        settings.sourceDateEpoch = facts.environment["SOURCE_DATE_EPOCH"].flatMap(Double.init).map(
+            Date.init(timeIntervalSince1970:))
         return settings
     }
 }

@@ -40,7 +40,8 @@ struct ScheduleCommand: AsyncParsableCommand {
                 executable: try Self.executable(), root: spoolOptions.path, repoRoot: repoRoot, profile: profileOptions.profile,
                 path: environment["PATH"])
             if systemd {
-                let manager: Schedule.Manager = user ? .user : .system(user: environment["USER"] ?? environment["LOGNAME"] ?? "root")
+                let manager: Schedule.Manager =
+                    user ? .user : .system(user: environment["USER"] ?? environment["LOGNAME"] ?? "root")
                 try StandardOutput.write(Schedule.render(try schedule.systemdUnits(when, manager: manager), manager: manager))
             } else {
                 try StandardOutput.write(try schedule.crontabLine(when) + "\n")
@@ -50,11 +51,10 @@ struct ScheduleCommand: AsyncParsableCommand {
 
     /// The running binary, links resolved.
     private static func executable() throws -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+        do {
+            return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        } catch {
+            throw FlowspoolError(.unavailable, "/proc/self/exe cannot be read", hint: "is /proc mounted?")
         }
-        guard count > 0 else { throw SystemCallError(call: .open, path: "/proc/self/exe", errno: errno) }
-        return String(decoding: buffer[0..<count], as: UTF8.self)
     }
 }

@@ -108,7 +108,8 @@ struct WatchService: Service {
     private func announce(_ session: RunSession) {
         let names = "\(printable(session.opened.spool.path))/*.md"
         let profile = facts.resolver.base.profile ?? "none"
-        let line = "watching \(names)  (profile \(profile), \(session.settings.jobs) at a time; Ctrl-C lets running jobs finish)\n"
+        let line =
+            "watching \(names)  (profile \(profile), \(session.settings.jobs) at a time; Ctrl-C lets running jobs finish)\n"
         // A reader that has gone must not end the run.
         try? StandardOutput.write(line)
     }

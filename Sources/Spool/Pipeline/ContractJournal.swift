@@ -67,6 +67,8 @@ public final class ContractJournal: Sendable {
                 .pipelineHold, prompt: hold.lastPrompt ?? "",
                 detail: "\(hold.reason) fail_streak=\(hold.failStreak) fail_total=\(hold.failTotal)", at: at)
         case .ended(let ending):
+            // A batch that halted has said so; `pipeline_done` is the word for one that came to its end.
+            if ending.why == .failFast || ending.why == .totalFailures || ending.why == .onHold { return }
             try log.append(
                 .pipelineDone,
                 detail:

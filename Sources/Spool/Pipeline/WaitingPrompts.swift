@@ -17,7 +17,9 @@ public struct WaitingPrompts: Sendable {
         var names: [String] = []
         var settled = Set<ExactText>()
         try spool.root.forEachEntry { bytes, type in
-            guard type != folderType, let name = PromptName(bytes: Array(bytes)), name.kind == .prompt, name.isText else { return true }
+            guard type != folderType, let name = PromptName(bytes: Array(bytes)), name.kind == .prompt, name.isText else {
+                return true
+            }
             names.append(name.text)
             if let job = kept[ExactText(name.text)], try Self.isUnchanged(job, spool), isSettled(job) {
                 settled.insert(ExactText(name.text))
