@@ -48,7 +48,10 @@ public struct CurlProbe: HTTPProbe {
                 // First, or it has no effect: the user's ~/.curlrc could change what is asked.
                 "--disable",
                 // Brackets and braces in a URL would be taken as patterns for many requests.
-                "--globoff", "--silent", "--show-error", "--output", "/dev/null", "--dump-header", "-",
+                "--globoff", "--silent", "--show-error", "--dump-header", "-",
+                // The answer's headers are all that is wanted: its body, however long, ends the transfer with a write error
+                // (full(4)) as soon as it begins.
+                "--output", "/dev/full",
                 "--proto", "=http,https", "--max-redirs", "0", "--max-time",
                 String(request.timeoutSeconds),
                 "--url", request.url,
@@ -60,8 +63,8 @@ public struct CurlProbe: HTTPProbe {
         switch ending {
         case .notStarted: return .failure(HTTPProbeFailure(text: "not asked: curl is not installed (`apt-get install curl`)"))
         case .cancelled: return .failure(HTTPProbeFailure(text: "cancelled"))
-        // 28: the time was up; a body that does not end is an answer all the same, once its headers are there.
-        case .exited(0), .exited(28), .timedOut:
+        // 23: there was a body; 28: the time was up, which matters only where no headers came.
+        case .exited(0), .exited(23), .exited(28), .timedOut:
             if let answer { return .success(answer) }
             return .failure(HTTPProbeFailure(text: "no answer within \(spelled(seconds: request.timeoutSeconds))"))
         case .exited, .signalled:
