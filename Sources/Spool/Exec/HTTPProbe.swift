@@ -48,7 +48,7 @@ public struct CurlProbe: HTTPProbe {
                 // First, or it has no effect: the user's ~/.curlrc could change what is asked.
                 "--disable",
                 // Brackets and braces in a URL would be taken as patterns for many requests.
-                "--globoff", "--silent", "--show-error", "--dump-header", "-",
+                "--globoff", "--silent", "--show-error", "--no-buffer", "--dump-header", "-",
                 // The answer's headers are all that is wanted: its body, however long, ends the transfer with a write error
                 // (full(4)) as soon as it begins.
                 "--output", "/dev/full",
