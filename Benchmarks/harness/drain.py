@@ -57,7 +57,6 @@ def nq(folder, count, _width):
 def flowspool_watch(folder, count, width):
     """The whole way of a prompt under profile poc, durable as always, from the start of the process to its end."""
     spool = os.path.join(folder, "spool")
-    run([flowspool(), "init", spool], machine.REPOSITORY)
     fill(spool, count)
     machine.settle()
     seconds = run(

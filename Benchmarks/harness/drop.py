@@ -73,15 +73,10 @@ def incron(folder, _count):
 @contextlib.contextmanager
 def flowspool_watch(folder, _count):
     drop, times = make_drop(folder, "spool")
-    subprocess.run([flowspool(), "init", drop], check=True, stdout=subprocess.DEVNULL, env=machine.ENVIRONMENT)
     command = [flowspool(), "watch", "--spool", drop, "--profile", "poc"]
-    done = os.path.join(drop, "done")
-    # It is ready when a prompt that was dropped before anything is timed has been filed; its start time is not counted.
-    with machine.background(command, folder, env=machine.ENVIRONMENT) as process:
-        with open(os.path.join(drop, "warm-up.md"), "w", encoding="utf-8") as file:
-            file.write("```bash\n:\n```\n")
-        machine.wait_until(lambda: os.path.exists(os.path.join(done, "warm-up.md")), "the first prompt's filing", process)
-        yield drop, times, lambda name: os.path.exists(os.path.join(done, name))
+    with machine.background(command, folder) as process:
+        machine.warm_up(drop, process)
+        yield drop, times, lambda name: os.path.exists(os.path.join(drop, "done", name))
 
 
 def make_drop(folder, name="drop"):

@@ -115,6 +115,13 @@ def wait_until(condition, what, process=None, seconds_max=120, pause_seconds=0.0
         time.sleep(pause_seconds)
 
 
+def warm_up(spool, process):
+    """Has a running watcher file one prompt, which nothing counts: then it is ready."""
+    with open(os.path.join(spool, "warm-up.md"), "w", encoding="utf-8") as file:
+        file.write("```bash\n:\n```\n")
+    wait_until(lambda: os.path.exists(os.path.join(spool, "done", "warm-up.md")), "the first prompt's filing", process)
+
+
 def lines(path):
     """Integers, one a line, that `stamp_time` wrote; a last line that is not whole yet is left out."""
     try:

@@ -1,7 +1,6 @@
 """Workloads `backlog`, `burst`, `history`, `start`, `idle`: whether flowspool stays flat, small and quiet."""
 
 import contextlib
-import json
 import os
 import shutil
 import sqlite3
@@ -18,7 +17,6 @@ def backlog(count):
     """`count` prompts wait when the runner starts: seconds to the first job, ms per job of the next, peak memory in MB."""
     with machine.work_folder() as folder:
         spool, times = os.path.join(folder, "spool"), os.path.join(folder, "times")
-        run([flowspool(), "init", spool], folder)
         drain.fill(spool, count, prompt=f"```bash\n{limit('stamp_time')} '{times}'\n```\n")
         machine.settle()
         wanted = min(NEXT_JOBS, count - 1) + 1
@@ -50,25 +48,19 @@ def burst(count):
     """`count` prompts are renamed into a running spool: files per second that it has recorded, and that none is lost."""
     with machine.work_folder() as folder:
         spool = os.path.join(folder, "spool")
-        run([flowspool(), "init", spool], folder)
         command = [flowspool(), "watch", "--spool", spool, "--profile", "poc", "--jobs", "1"]
+        os.mkdir(spool)
         with machine.background(command, folder) as process:
-            wait_for_runner(spool, process)
+            machine.warm_up(spool, process)
             start = time.monotonic_ns()
             dropped = drain.fill(spool, count, rename=True)
-            machine.wait_until(lambda: recorded(spool) >= count, f"{count} prompts on record", process, 600, 0.02)
+            machine.wait_until(lambda: recorded(spool) > count, f"{count} prompts on record", process, 600, 0.02)
             seconds = (time.monotonic_ns() - start) / 1e9
         # What had not run yet is still waiting; the rest is done. Together they must be all.
         machine.settle()
         run([flowspool(), "watch", "--spool", spool, "--drain", "--profile", "poc", "--jobs", "2"], folder)
-        done = sum(1 for entry in os.scandir(os.path.join(spool, "done")) if entry.name.endswith(".md"))
+        done = sum(1 for entry in os.scandir(os.path.join(spool, "done")) if entry.name.startswith("p-"))
     return {"files_per_second": count / seconds, "dropped_per_second": count / dropped, "lost": count - done}
-
-
-def wait_for_runner(spool, process):
-    machine.wait_until(
-        lambda: json.loads(machine.output([flowspool(), "status", "--spool", spool, "--json"])).get("runner"),
-        "the runner", process, pause_seconds=0.05)
 
 
 def recorded(spool):
@@ -80,7 +72,6 @@ def recorded(spool):
 def history(folder, count):
     """A spool whose ledger holds `count` finished jobs: real ones, copied in the database; returns its path."""
     spool = os.path.join(folder, f"history-{count}")
-    run([flowspool(), "init", spool], folder)
     real = 50
     drain.fill(spool, real)
     run([flowspool(), "watch", "--spool", spool, "--drain", "--profile", "poc"], folder)
@@ -145,25 +136,24 @@ def idle(seconds):
     """CPU share (%) and wake-ups a second of a watched, empty spool, all threads and children together."""
     with machine.work_folder() as folder:
         spool = os.path.join(folder, "spool")
-        run([flowspool(), "init", spool], folder)
+        os.mkdir(spool)
         with machine.background([flowspool(), "watch", "--spool", spool, "--profile", "poc"], folder) as process:
-            wait_for_runner(spool, process)
+            machine.warm_up(spool, process)
             time.sleep(2)
             before = usage(process.pid)
             time.sleep(seconds)
             after = usage(process.pid)
     return {
         "cpu_percent": (after[0] - before[0]) / 1e9 / seconds * 100,
-        "wakeups_per_second": (after[1] - before[1]) / seconds,
+        "wakeups_per_second": sum(count - before[1].get(thread, 0) for thread, count in after[1].items()) / seconds,
     }
 
 
 def usage(pid):
-    """(nanoseconds on a CPU, voluntary context switches) of all threads: schedstat counts in ns, where stat has 10 ms ticks."""
-    cpu = switches = 0
+    """(nanoseconds on a CPU, voluntary context switches by thread). The first is the process's CPU clock, whose number is made
+    as clock_getcpuclockid(3) makes it: it counts threads that have ended, too, and has no 10 ms ticks."""
+    switches = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
-            cpu += int(file.read().split()[0])
         with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as file:
-            switches += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
-    return cpu, switches
+            switches[thread] = sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
+    return time.clock_gettime_ns(~pid << 3 | 2), switches
