@@ -35,6 +35,7 @@ extension Dispatcher {
         for job in report.refused { observe(.refused(job)) }
         for job in report.withdrawn { observe(.withdrawn(job)) }
         unconfirmed += report.refused.map(\.id)
+        isStrayYoung = report.lookAgainMilliseconds != nil
         if let delay = report.lookAgainMilliseconds { scanLater(afterMilliseconds: delay) }
     }
 

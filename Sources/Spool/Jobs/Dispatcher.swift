@@ -60,6 +60,8 @@ public actor Dispatcher {
     private var timer: (deadline: Int64, task: Task<Void, Never>)?
     /// When the folder is to be looked at again, on the monotonic clock; nil: only when something happens.
     var scanAt: Int64?
+    /// A file that is no prompt is still being written, or is too young to be judged.
+    var isStrayYoung = false
     /// When each deferred job is due, on the monotonic clock, so that a wall clock that steps moves none of them.
     var dueAt: [Int64: Int64] = [:]
     /// Names of the batch that have no job yet, in order.
@@ -228,7 +230,7 @@ public actor Dispatcher {
         if hold != nil { return true }
         if let max = settings.startsMax, ending.ran >= max { return true }
         guard unwritten.isEmpty, clock.monotonicMilliseconds() >= pausedUntil else { return false }
-        guard !wantsScan, namedFiles.isEmpty, backlog == 0, planned.isEmpty, scanAt == nil else { return false }
+        guard !wantsScan, namedFiles.isEmpty, backlog == 0, planned.isEmpty, !isStrayYoung else { return false }
         return note { try !isAnythingLeft() } ?? false
     }
 

@@ -144,6 +144,10 @@ struct Intake: Sendable {
     private func admit(_ admission: Admission, _ tx: LedgerTransaction, arrival: Int64, batch: Int64?, now: Int64) throws
         -> Int64?
     {
+        // A claim of this very file is under way: the ledger has it, the rename is about to happen or has just happened.
+        if let moving = try tx.jobLeaving(.drop, file: admission.name) {
+            guard let status = try spool.root.status(admission.name), status.identity != moving.fileSignature else { return nil }
+        }
         if var earlier = try tx.finishedJob(file: admission.name) {
             if earlier.place == .drop {
                 if try isUnchanged(earlier) { return nil }
@@ -270,6 +274,11 @@ extension LedgerTransaction {
             result[ExactText(job.file)] = job
         }
         return result
+    }
+
+    /// The job whose file is on its way out of a folder, under this name there.
+    func jobLeaving(_ place: Place, file: String) throws -> Job? {
+        try jobs("WHERE from_file = ? AND from_place = ? ORDER BY id DESC LIMIT 1", [file, place.rawValue]).first
     }
 
     /// Makes a job that waits already part of a batch.

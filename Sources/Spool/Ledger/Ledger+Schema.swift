@@ -59,7 +59,7 @@ extension Ledger {
         -- Which job a file that was filed or put back belongs to.
         CREATE INDEX jobs_by_file ON jobs (file, id) WHERE state IN ('done', 'failed', 'cancelled');
         CREATE INDEX jobs_kept ON jobs (file) WHERE place = 'drop' AND state IN ('done', 'failed', 'cancelled');
-        CREATE INDEX jobs_moving ON jobs (id) WHERE from_place IS NOT NULL;
+        CREATE INDEX jobs_moving ON jobs (from_file) WHERE from_place IS NOT NULL;
         CREATE INDEX jobs_by_finish ON jobs (finished) WHERE finished IS NOT NULL;
         """
 
