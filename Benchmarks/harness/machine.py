@@ -22,7 +22,7 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": BUILD, "LC_ALL": 
 
 
 def flowspool():
-    return os.environ.get("FLOWSPOOL_BIN", os.path.join(REPOSITORY, ".build", "release", "flowspool"))
+    return os.path.abspath(os.environ.get("FLOWSPOOL_BIN", os.path.join(REPOSITORY, ".build", "release", "flowspool")))
 
 
 def limit(name):

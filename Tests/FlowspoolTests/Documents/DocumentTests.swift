@@ -5,12 +5,21 @@ import Foundation
 import Testing
 
 @Suite struct DocumentTests {
+    @Test(arguments: [
+        "README.md", "CONTRIBUTING.md", "Benchmarks/README.md", "docs/architecture.md", "docs/spool.md",
+    ])
+    func document_everyCommandItShows_doesWhatItSays(path: String) async throws {
+        let result = try check([Binary.path, repository.appending(path: path).path])
+        #expect(result.status == 0, "\(result.output)")
+    }
+
     /// The check itself must be able to fail.
     @Test(arguments: [
         ("```console\n$ echo a\nb\n```\n", "expected:"),
         ("```console\n$ false\n```\n", "exit status 1, expected 0"),
         ("```bash\nflowspool --no-such-flag\n```\n", "exit status 64, expected 0"),
         ("~~~bash\nexit 3\n~~~\n", "exit status None"),
+        ("```bash\nfalse\ntrue\n```\n", "exit status 1, expected 0"),
         ("<!-- not run: -->\n```bash\nfalse\n```\n", "exit status 1"),
     ])
     func checkDocs_whenACommandDoesNotDoWhatIsShown_fails(document: String, message: String) async throws {
