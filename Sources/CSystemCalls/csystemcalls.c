@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 const unsigned flowspool_rename_noreplace = RENAME_NOREPLACE;
+const unsigned flowspool_rename_exchange = RENAME_EXCHANGE;
 
 int flowspool_renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned flags) {
     return renameat2(olddirfd, oldpath, newdirfd, newpath, flags);

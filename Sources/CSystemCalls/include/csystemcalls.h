@@ -7,6 +7,9 @@ int flowspool_renameat2(int olddirfd, const char *oldpath, int newdirfd, const c
 /// RENAME_NOREPLACE, renameat2(2).
 extern const unsigned flowspool_rename_noreplace;
 
+/// RENAME_EXCHANGE, renameat2(2).
+extern const unsigned flowspool_rename_exchange;
+
 /// fcntl(2), F_SETLEASE; `type` is F_RDLCK or F_UNLCK.
 int flowspool_setlease(int fd, int type);
 

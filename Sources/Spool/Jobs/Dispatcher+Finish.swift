@@ -153,7 +153,7 @@ extension Dispatcher {
     /// Stamps the prompt and moves it to where the ledger now says, in a task of its own.
     private func file(_ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ counts: FailureCounts, isOnHold: Bool) {
         let work = FilingWork(
-            spool: spool, ledger: ledger, filing: filing,
+            spool: spool, ledger: ledger, filing: filing, swap: preparer.swap,
             stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
             why: result == nil ? prepared.report.findings : nil)
         let id = job.id

@@ -110,7 +110,8 @@ public actor Dispatcher {
             clock: clock,
             sizeMax: settings.sizeMax)
         preparer = Preparer(
-            spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings)
+            spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings,
+            swap: SwapFile(spool.active))
         (mailbox, post) = AsyncStream.makeStream(of: Message.self)
     }
 

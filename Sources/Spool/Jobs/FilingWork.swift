@@ -7,6 +7,8 @@ struct FilingWork: Sendable {
     let spool: SpoolFolder
     let ledger: Ledger
     let filing: Filing
+    /// Of the folder that the file stands in before the move, which is `active/`.
+    let swap: SwapFile
     let stamp: Stamp
     /// Findings to write beside the file where it cannot carry a stamp.
     let why: [Finding]?
@@ -37,9 +39,9 @@ struct FilingWork: Sendable {
         guard let place = job.fromPlace, let name = job.fromFile, let folder = spool.directory(place) else { return true }
         guard let status = try folder.status(name), status.kind == .regular else { return true }
         let bytes = try folder.openForReading(name).readAll(bytesMax: Int.max)
-        guard PromptFile.read(name: job.name, bytes: bytes).canCarryStamp else { return false }
-        let stamped = try StampWriter.apply(stamp, to: bytes)
-        try folder.replace(name, with: stamped, syncsFolder: false)
+        let prompt = PromptFile.read(name: job.name, bytes: bytes)
+        guard prompt.canCarryStamp else { return false }
+        try swap.replace(name, with: try StampWriter.apply(stamp, to: prompt), mode: status.mode)
         return true
     }
 

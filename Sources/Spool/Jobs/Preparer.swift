@@ -40,6 +40,7 @@ struct Preparer: Sendable {
     let preflight: Preflight
     let clock: any SpoolClock
     let settings: RunSettings
+    let swap: SwapFile
 
     func prepare(_ job: Job) async -> PrepareOutcome {
         do {
@@ -97,9 +98,10 @@ struct Preparer: Sendable {
         guard prepared.prompt.canCarryStamp else { return }
         var stamp = Stamp(promptID: prepared.prompt.id, promptSHA: prepared.prompt.sha)
         stamp.preflight = preflightStage(prepared)
-        let bytes = try StampWriter.apply(stamp, to: prepared.prompt.bytes)
+        let bytes = try StampWriter.apply(stamp, to: prepared.prompt)
+        let mode = try spool.active.status(prepared.job.file)?.mode ?? 0o600
         // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
-        try spool.active.replace(prepared.job.file, with: bytes, syncsFolder: false)
+        try swap.replace(prepared.job.file, with: bytes, mode: mode)
     }
 
     func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {

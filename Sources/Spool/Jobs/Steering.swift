@@ -223,7 +223,8 @@ public struct Steering: Sendable {
             failureClass: .blocked,
             lastOKBlock: 0, warningCount: 0, attempts: job.attempts, exitCode: nil, durationMilliseconds: 0,
             updated: Date(timeIntervalSince1970: Double(job.finished ?? 0) / 1000))
-        return FilingWork(spool: spool, ledger: ledger, filing: filing, stamp: stamp, why: nil)
+        return FilingWork(
+            spool: spool, ledger: ledger, filing: filing, swap: SwapFile(spool.held), stamp: stamp, why: nil)
     }
 }
 

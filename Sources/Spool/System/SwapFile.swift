@@ -1,0 +1,100 @@
+// Replacing a file's content without making and freeing an inode each time. ext4 is slow to make a file where many were freed
+// in the last minutes (it looks at each of them, `recently_deleted` in fs/ext4/ialloc.c), so a runner that frees two inodes
+// for each job slows down with the number of jobs. The new content is written into a spare file and the two names are
+// exchanged (renameat2(2), RENAME_EXCHANGE): readers and crashes see the old or the new content, whole. What went out
+// becomes the next spare, if it is surely nobody else's.
+
+import CSystemCalls
+import Foundation
+import Synchronization
+
+/// Replaces files of one folder, keeping spares. Safe to use from several threads.
+final class SwapFile: Sendable {
+    private struct Spares {
+        var free: [String] = []
+        var made = 0
+    }
+
+    private let folder: Directory
+    private let spares = Mutex(Spares())
+    /// Spares kept at most; more than run at the same time are never needed.
+    private static let sparesMax = 16
+
+    /// Leftovers of an earlier process are removed by `Recovery`.
+    init(_ folder: Directory) {
+        self.folder = folder
+    }
+
+    /// Replaces the content of `name`, which must exist, and fsyncs it. The folder is not fsynced.
+    ///
+    /// - Parameter mode: permission bits of the file afterwards.
+    func replace(_ name: String, with data: Data, mode: mode_t) throws(SystemCallError) {
+        let spare = take()
+        do {
+            try write(data, to: spare, mode: mode)
+            try exchange(spare, name)
+        } catch {
+            // The first error is the one to report; a left-over spare is removed at the next start.
+            try? folder.remove(spare)
+            throw error
+        }
+        if try isReusable(spare) {
+            give(spare)
+        } else {
+            try folder.remove(spare)
+        }
+    }
+
+    private func write(_ data: Data, to spare: String, mode: mode_t) throws(SystemCallError) {
+        let path = folder.pathOf(spare)
+        let descriptor = try folder.calls.run(.openat, path) {
+            openat(folder.descriptor, spare, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        }
+        let file = OpenFile(descriptor: descriptor, path: path, calls: folder.calls)
+        try file.write(data)
+        let status = try file.status()
+        if status.size != data.count { try folder.calls.run(.ftruncate, path) { ftruncate(descriptor, off_t(data.count)) } }
+        if status.mode != mode { try file.setMode(mode) }
+        try file.sync()
+    }
+
+    private func exchange(_ spare: String, _ name: String) throws(SystemCallError) {
+        do {
+            try folder.calls.run(.renameat2, folder.pathOf(name)) {
+                flowspool_renameat2(folder.descriptor, spare, folder.descriptor, name, flowspool_rename_exchange)
+            }
+        } catch {
+            // A file system without exchange: the plain rename does as well, and leaves no spare.
+            guard error.errno == EINVAL else { throw error }
+            try folder.move(spare, to: name)
+        }
+    }
+
+    /// Whether the file that went out may be written over: it has no other name, and nobody has it open (a write lease is
+    /// granted to the only opener, fcntl(2)). The author's master copy, hard-linked into the spool, is never touched.
+    private func isReusable(_ spare: String) throws(SystemCallError) -> Bool {
+        guard let status = try folder.status(spare), status.kind == .regular, status.links == 1, status.owner == geteuid() else {
+            return false
+        }
+        let file = try folder.openForReading(spare)
+        return flowspool_setlease(file.descriptor, F_WRLCK) == 0
+    }
+
+    private func take() -> String {
+        spares.withLock { spares in
+            if let spare = spares.free.popLast() { return spare }
+            spares.made += 1
+            return "\(Directory.asidePrefix)\(getpid())-\(spares.made)"
+        }
+    }
+
+    private func give(_ spare: String) {
+        let isKept = spares.withLock { spares in
+            guard spares.free.count < Self.sparesMax else { return false }
+            spares.free.append(spare)
+            return true
+        }
+        // Left over beyond the bound: removed now, or at the next start where that fails.
+        if !isKept { try? folder.remove(spare) }
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Testing
+
+@testable import Spool
+
+@Suite struct SwapFileTests {
+    private func inode(_ path: String) -> UInt64 {
+        var info = stat()
+        return lstat(path, &info) == 0 ? UInt64(info.st_ino) : 0
+    }
+
+    @Test func replace_keepsModeAndReusesWhatWentOut() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let path = try folder.write("first", to: "a.md")
+        chmod(path, 0o640)
+        let swap = SwapFile(try Directory(path: folder.path))
+        try swap.replace("a.md", with: Data("a longer second".utf8), mode: 0o640)
+        let second = inode(path)
+        try swap.replace("a.md", with: Data("3".utf8), mode: 0o640)
+        try swap.replace("a.md", with: Data("fourth".utf8), mode: 0o640)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "fourth")
+        #expect(inode(path) == second)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(names.count == 2)
+        #expect(try Directory(path: folder.path).status("a.md")?.mode == 0o640)
+    }
+
+    /// The spare that a hard link shares with the author's own copy must never be written over.
+    @Test func replace_whenTheFileHasAnotherName_leavesThatOneAlone() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let master = try folder.write("mine", to: "outside/master.md")
+        let spool = try folder.makeFolder("active")
+        link(master, spool + "/a.md")
+        let swap = SwapFile(try Directory(path: spool))
+        for text in ["one", "two", "three"] { try swap.replace("a.md", with: Data(text.utf8), mode: 0o600) }
+        #expect(try String(contentsOfFile: master, encoding: .utf8) == "mine")
+        #expect(try String(contentsOfFile: spool + "/a.md", encoding: .utf8) == "three")
+    }
+
+    @Test func replace_whenSomebodyHasTheFileOpen_neverWritesIntoTheirs() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let path = try folder.write("first", to: "a.md")
+        let reader = open(path, O_RDONLY | O_CLOEXEC)
+        defer { close(reader) }
+        let swap = SwapFile(try Directory(path: folder.path))
+        for text in ["one", "two", "three"] { try swap.replace("a.md", with: Data(text.utf8), mode: 0o600) }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        #expect(pread(reader, &buffer, 16, 0) == 5)
+        #expect(String(decoding: buffer[0..<5], as: UTF8.self) == "first")
+    }
+
+    @Test func replace_whenTheWriteFails_leavesTheOldContent() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        try folder.write("old", to: "a.md")
+        let calls = SystemCalls { call, _ in call == .fsync ? ENOSPC : nil }
+        let swap = SwapFile(try Directory(path: folder.path, calls: calls))
+        #expect(throws: SystemCallError.self) { try swap.replace("a.md", with: Data("new".utf8), mode: 0o600) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.md"])
+        #expect(try String(contentsOfFile: folder.path + "/a.md", encoding: .utf8) == "old")
+    }
+}
