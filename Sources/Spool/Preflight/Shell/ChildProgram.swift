@@ -82,7 +82,12 @@ enum ChildProgram {
         defer { for word in words { free(word) } }
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
+        var code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
+        // The program is being replaced, or a child between fork and exec still holds it open: it is free in a moment.
+        for _ in 0..<50 where code == ETXTBSY {
+            _ = poll(nil, 0, 2)
+            code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
+        }
         guard code == 0 else { return .failure(.notStarted(String(cString: strerror(code)))) }
         return .success(pid)
     }

@@ -37,9 +37,11 @@ extension CommandGrammar {
         ("mosh", "--ssh -p stop"),
         // Interpreters.
         ("sh", " -o +o +O -O --rcfile --init-file stop"), ("fish", "-c -C --command --init-command stop"),
-        ("python", "-c -m -W -X stop"), ("perl", "-I stop"), ("ruby", "-e -r -I -C stop"), ("php", "-r -d -c -f stop"),
+        ("python", "-c -m -W -X stop"), ("perl", "-e -E -I -M= -m= -i= -0= -F= -x= stop"), ("ruby", "-e -r -I -C stop"),
+        ("php", "-r -d -c -f stop"),
         ("node", "-e -p -r --eval --print --require --import --loader --env-file --input-type stop"),
-        ("deno|bun", "stop"), ("awk", "-f -v -F -e -E --file --assign --field-separator --source"),
+        ("deno|bun", "stop"), ("go", "single -f -o -run -tags -ldflags -bench -count -timeout -mod"),
+        ("awk", "-f -v -F -e -E --file --assign --field-separator --source"),
         ("osascript", "-e -l"), ("lua", "-e -l"), ("Rscript|R", "-e"),
         // Files.
         ("sed", "-e -f -l --expression --file --line-length -i="), ("truncate", "-s -r --size --reference"),

@@ -5,22 +5,25 @@
 struct ShellCall {
     /// Canonical name (`docker` for podman).
     var name: String
-    /// As written, name included.
+    /// With the canonical name, which may be two words (`docker compose`).
     var words: [ShellValue]
+    /// As the block has them.
+    var written: [ShellValue]
     var options: [(name: String, value: ShellValue?)] = []
     var operands: [ShellValue] = []
     /// How many operands stand behind `--`.
     var dashed = 0
     var position: ShellPosition
 
-    init(_ words: [ShellValue], name: String, position: ShellPosition) {
+    init(_ words: [ShellValue], written: [ShellValue]? = nil, name: String, position: ShellPosition) {
         self.name = name
         self.words = words
+        self.written = written ?? words
         self.position = position
         parse()
     }
 
-    var shown: String { words.map { $0.isEmpty ? "''" : $0.shown }.joined(separator: " ") }
+    var shown: String { written.map { $0.isEmpty ? "''" : $0.shown }.joined(separator: " ") }
 
     func has(_ names: Set<String>) -> Bool { options.contains { names.contains($0.name) } }
     func value(of names: Set<String>) -> ShellValue? { options.last { names.contains($0.name) }?.value }

@@ -126,8 +126,8 @@ extension NestedShellParser {
     }
 
     private mutating func backquoted(inDouble: Bool) throws(ShellSyntaxError) -> ShellWordPart {
-        let start = position()
         at += 1
+        let start = position()
         var inner: [UInt8] = []
         while !isAtEnd, byte() != UInt8(ascii: "`") {
             if byte() == UInt8(ascii: "\\") {

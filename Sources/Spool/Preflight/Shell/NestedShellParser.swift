@@ -6,6 +6,8 @@
 struct ShellSyntaxError: Error, Sendable, Equatable {
     var message: String
     var position: ShellPosition
+    /// The text may be valid; it is nested more deeply than is followed.
+    var isTooDeep = false
 }
 
 struct NestedShellParser {
@@ -64,7 +66,9 @@ struct NestedShellParser {
 
     mutating func enter() throws(ShellSyntaxError) {
         depth += 1
-        if depth > Self.depthMax { throw error("nested too deeply") }
+        if depth > Self.depthMax {
+            throw ShellSyntaxError(message: "nested too deeply", position: position(), isTooDeep: true)
+        }
     }
 
     // MARK: space
@@ -179,6 +183,7 @@ struct NestedShellParser {
         if plainWordAhead() == "!" {
             at += 1
             var statement = try pipeline()
+            statement.position = start
             statement.isNegated.toggle()
             return statement
         }

@@ -30,7 +30,9 @@ public enum PlaceholderPatterns {
         var rest = Substring(text)
         while let start = rest.firstIndex(of: "<") {
             let behind = rest[rest.index(after: start)...]
-            if let end = behind.prefix(48).firstIndex(of: ">"), isName(String(behind[..<end])) {
+            if let end = behind.prefix(48).firstIndex(of: ">"), isName(String(behind[..<end])),
+                !text.contains("</\(behind[..<end])>")
+            {
                 return String(rest[start...end])
             }
             rest = behind

@@ -64,7 +64,7 @@ indirect enum ValueTest: Sendable {
     case like(String)
     /// A path whose deletion needs a warning.
     case undisposable
-    /// A path below a folder of the system, or a file that decides about logins.
+    /// A path below a folder of the system.
     case system
     /// A path that must not be written without a warning.
     case sensitive
@@ -120,12 +120,13 @@ struct RuleMatcher {
         case .anything: return true
         case .like(let patterns):
             let text = value.text
-            return Self.set(patterns).contains { $0 == text || $0.contains("*") && GlobPattern.matches($0, text) }
+            return Self.set(patterns).contains {
+                $0 == text || ($0.contains("*") || $0.contains("?")) && GlobPattern.matches($0, text)
+            }
         case .undisposable:
             return !value.isEmpty && !path(value).isDisposable(made: evaluator.made)
         case .system:
-            let path = path(value)
-            return path.isSystem || path.isHomeSecret
+            return path(value).isSystem
         case .sensitive: return path(value).isSensitive
         case .device: return path(value).isDevice || Self.isNamedAsDevice(value)
         case .plainFile:

@@ -98,7 +98,8 @@ extension RuleTable {
         Rule(
             "git-patch", .interactive, "git add|checkout|stash|reset|restore|clean|commit",
             when: .any([.option("-p --patch --interactive"), .firstOperand(.like("-p"))]),
-            unless: .not(.terminalInput), "asks about each change", advice: terminalAdvice),
+            unless: .any([.not(.terminalInput), .firstOperand(.like("show list"))]), "asks about each change",
+            advice: terminalAdvice),
         Rule(
             "git-interactive", .interactive, "git add|clean", when: .option("-i"), unless: .not(.terminalInput),
             "asks about each file", advice: terminalAdvice),
@@ -120,11 +121,17 @@ extension RuleTable {
             when: .any([.option("-e --edit --edit-description"), .firstOperand(.like("edit"))]), unless: quietEditor,
             "opens an editor", advice: terminalAdvice),
         Rule(
-            "database-client", .interactive, "psql|mysql|sqlite3|duckdb|clickhouse-client|cqlsh|mongosh|pgcli|mycli|litecli|usql",
+            "file-database-client", .interactive, "sqlite3|duckdb|litecli", when: .all([.terminalInput, .not(.operands(2))]),
+            unless: .option("-c -cmd -version --version -help --help -init"), "opens a client that waits for statements",
+            advice: "Give the statements behind the file's name"),
+        Rule(
+            "database-client", .interactive, "psql|mysql|clickhouse-client|cqlsh|mongosh|pgcli|mycli|usql",
             when: .terminalInput,
-            unless: .option(
-                "-c -f -e -l -V -q --command --file --execute --list --version --help --eval --query --queries-file "
-                    + "--no-session."), "opens a client that waits for statements",
+            unless: .any([
+                .option(
+                    "-c -f -e -l -V -Q --command --file --execute --list --version --help --eval --query --queries-file -cmd"),
+                .operand(.like("*.js")),
+            ]), "opens a client that waits for statements",
             advice: "Give the statements with -c or from a file"),
         Rule(
             "redis-client", .interactive, "redis-cli", when: .all([.terminalInput, .not(.operands(1))]),

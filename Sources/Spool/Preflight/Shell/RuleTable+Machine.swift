@@ -83,7 +83,7 @@ extension RuleTable {
 
     static let privilege: [Rule] = [
         Rule(
-            "sudo", .privilege, "sudo|doas|pkexec|su|sudoedit|runas|visudo", unless: .option("--version --help"),
+            "sudo", .privilege, "sudo|doas|pkexec|su|sudoedit|runas", unless: .option("--version --help"),
             "runs as another user, usually root", advice: privilegeAdvice),
         Rule(
             "setuid", .privilege, "chmod",

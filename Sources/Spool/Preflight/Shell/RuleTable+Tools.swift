@@ -18,7 +18,7 @@ extension RuleTable {
         Rule(
             "git-checkout-paths", .destructiveGit, "git checkout",
             when: .any([
-                .dashedOperands, .firstOperand(.like(". ./ :/ * :/. ..")),
+                .dashedOperands, .firstOperand(.like(". ./ :/ :/. ..")), .firstOperand(.wildcard),
                 .all([.operands(2), .not(.option("-b -B --orphan -t --track --detach -d"))]),
                 .option("--pathspec-from-file"),
             ]), unless: .option("-p --patch --ours --theirs -b -B --orphan"), "overwrites files with a committed version",

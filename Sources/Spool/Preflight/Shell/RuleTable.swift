@@ -1,5 +1,5 @@
 // The rules, one row each: code, what matches, what excuses, message, advice. A new rule is a row here and its two cases in
-// Tests/SpoolTests/Preflight/Shell/RuleCases. What each code means is in docs/preflight.md.
+// Tests/ShellCases. What each code means is in docs/preflight.md.
 
 enum RuleTable {
     static let rows: [Rule] = files + disks + services + network + privilege + git + clusters + databases + interactive
@@ -24,7 +24,8 @@ enum RuleTable {
             "rm-wildcard", .destructiveFS, "rm", when: .operand(.all([.wildcard, .undisposable])),
             "deletes whatever a wildcard matches", advice: deletionAdvice),
         Rule(
-            "rm-handed", .destructiveFS, "rm|unlink|rmdir|shred|trash", when: .all([.handedOn, .operand(.undisposable)]),
+            "rm-handed", .destructiveFS, "rm|unlink|rmdir|shred|trash",
+            when: .all([.any([.handedOn, .operand(.tainted(.item))]), .operand(.undisposable)]),
             "deletes every file that it is handed", advice: deletionAdvice),
         Rule(
             "shred", .destructiveFS, "shred", when: .operand(.all([.undisposable, .not(.device)])),
@@ -98,8 +99,8 @@ enum RuleTable {
             "write-dd", .sensitivePathWrite, "dd", when: .operand(.keyed("of", .sensitive)),
             "writes to a file of the system or of someone's login", advice: sensitiveAdvice),
         Rule(
-            "crontab", .sensitivePathWrite, "crontab", when: .any([.operands(1), .option("-r -e"), .not(.terminalInput)]),
-            unless: .option("-l"), "replaces or deletes a crontab",
+            "crontab", .sensitivePathWrite, "crontab", when: .any([.operands(1), .option("-r"), .not(.terminalInput)]),
+            unless: .option("-l -e"), "replaces or deletes a crontab",
             advice: "Put a file under version control and let the machine's own set-up install it"),
     ]
 

@@ -208,9 +208,9 @@ private struct SecretScanner {
             }
             if shown.lowercased() == name.lowercased() || shown.hasSuffix(".password") { return }
         } else {
-            guard isLiteral(value, least: 12), hasDigit, hasLetter, !shown.contains("://"), !shown.contains("/run/") else {
-                return
-            }
+            guard isLiteral(value, least: 16), hasDigit, hasLetter, !shown.contains("://") else { return }
+            let lower = shown.lowercased()
+            if ["test", "dummy", "fake", "example", "sample", "local"].contains(where: { lower.contains($0) }) { return }
         }
         add(start, isPassword ? "password" : "token", value)
     }

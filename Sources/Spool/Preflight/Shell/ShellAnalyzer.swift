@@ -81,7 +81,9 @@ public struct ShellAnalyzer: Sendable {
                 return (report(findings, commands, text), true)
             }
             if block.shell == .zsh { return (report([Self.failure(.nonsense("zsh: \(error.message)"))], [], text), true) }
-            return (report([Self.syntaxFinding(error.message, error.position, text)], [], text), true)
+            let findings =
+                [Self.syntaxFinding(error.message, error.position, text)] + Self.placeholder(at: error.position, in: text)
+            return (report(findings, [], text), true)
         case .failed(let failure):
             let isLasting = failure == .tooDeep || failure == .tooLarge
             return (report([Self.failure(failure)], [], text), isLasting)
@@ -99,8 +101,8 @@ public struct ShellAnalyzer: Sendable {
                 code: hit.code, line: hit.position.line, column: characterColumn(hit.position, in: text),
                 message: "\(hit.message): \(hit.excerpt)", advice: hit.advice)
         }
-        if evaluator.isExhausted {
-            findings.append(failure(.crashed("the block needs more than \(ShellEvaluator.stepsMax) steps to judge")))
+        if evaluator.isExhausted || evaluator.isIncomplete {
+            findings.append(failure(.tooLong))
         }
         return (findings, evaluator.commands.subtracting(evaluator.environment.functions.keys))
     }
@@ -124,6 +126,23 @@ public struct ShellAnalyzer: Sendable {
             code: .shellSyntax, line: position.line, column: characterColumn(position, in: text),
             message: "the block is no valid shell: \(message)",
             advice: "Correct it, or mark the fence with another language if it is not meant to be run")
+    }
+
+    /// `kubectl logs <pod>` at a line's end is no valid shell; what is wrong with it is the placeholder.
+    private static func placeholder(at position: ShellPosition, in text: String) -> [CachedFinding] {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.indices.contains(position.line - 1) else { return [] }
+        let line = String(lines[position.line - 1])
+        guard let found = PlaceholderPatterns.find(in: line), found.hasPrefix("<"), let range = line.firstRange(of: found) else {
+            return []
+        }
+        let rule = RuleBook.standard.placeholder
+        return [
+            CachedFinding(
+                code: .placeholderLeft, line: position.line,
+                column: line.distance(from: line.startIndex, to: range.lowerBound) + 1,
+                message: "\(rule.message): \(printable(found))", advice: rule.advice)
+        ]
     }
 
     private static func failure(_ failure: ShellParserFailure) -> CachedFinding {

@@ -100,7 +100,7 @@ extension ShellEvaluator {
     private func readInput(_ call: ShellCall) {
         let descriptor = call.value(of: ["-u"])?.text
         let isFed = descriptor.map { streams.opened.contains($0) || $0 != "0" } ?? false
-        if streams.input.isTerminal, !isFed, !call.has(["-t"]) || call.has(["-p"]) {
+        if streams.input.isTerminal, !isFed, call.value(of: ["-t"])?.text != "0" {
             hit(rules.readFromTerminal, at: call.position, excerpt: call.shown)
         }
         if call.name != "read" {
@@ -149,14 +149,14 @@ extension ShellEvaluator {
                 guard let code = content(of: source) else { continue }
                 let name = ShellPath(source).components.last ?? ""
                 let path = ShellPath(destination, in: environment.folder)
-                files[path.text] = code
-                files[path.text + "/" + name] = code
+                files[path.key] = code
+                files[path.key + "/" + name] = code
                 // Moved into a folder of programs, it is run by its bare name.
                 let last = path.components.last ?? ""
                 if path.components.contains(where: { $0 == "bin" || $0 == "sbin" }) {
                     files["bin:" + (last == "bin" || last == "sbin" ? name : last)] = code
                 }
-                if call.name == "mv" { files[ShellPath(source, in: environment.folder).text] = nil }
+                if call.name == "mv" { files[ShellPath(source, in: environment.folder).key] = nil }
             }
         default: break
         }
@@ -167,7 +167,7 @@ extension ShellEvaluator {
         for value in values {
             let path = ShellPath(value, in: environment.folder)
             if path.isAbsolute, path.components.first == "tmp", path.components.count >= 2, !path.components.contains("..") {
-                made.insert(path.text)
+                made.insert(path.key)
                 // `mkdir -p /tmp/a/b` makes /tmp/a as well.
                 for count in 2...path.components.count {
                     made.insert("/" + path.components.prefix(count).joined(separator: "/"))

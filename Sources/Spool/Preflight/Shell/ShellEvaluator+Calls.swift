@@ -110,16 +110,19 @@ extension ShellEvaluator {
     /// What the block has put into a file, if it has.
     func content(of value: ShellValue) -> [ShellValue]? {
         let path = ShellPath(value, in: environment.folder)
-        return files[path.text]
+        return files[path.key]
     }
 
     func write(_ output: [ShellValue], to value: ShellValue, appending: Bool) {
         let path = ShellPath(value, in: environment.folder)
         guard !path.text.isEmpty, path.text != "/dev/null" else { return }
-        if appending, let old = files[path.text] {
-            files[path.text] = Self.joined(old, output)
+        // A program put into a folder of the path is run by its bare name.
+        let folder = path.components.dropLast().last
+        if folder == "bin" || folder == "sbin", let name = path.components.last { files["bin:" + name] = output }
+        if appending, let old = files[path.key] {
+            files[path.key] = Self.joined(old, output)
         } else {
-            files[path.text] = output
+            files[path.key] = output
         }
     }
 
@@ -224,21 +227,27 @@ extension ShellEvaluator {
     }
 
     /// Runs one command whose words are resolved, and returns what it prints.
-    func execute(_ words: [ShellValue], at position: ShellPosition, isHandedOn: Bool = false) -> [ShellValue] {
+    ///
+    /// - Parameters:
+    ///   - isHandedOn: the words come from find or xargs.
+    ///   - isProgram: a program runs it, not this shell: functions and aliases do not hide it.
+    func execute(
+        _ words: [ShellValue], at position: ShellPosition, isHandedOn: Bool = false, isProgram: Bool = false
+    ) -> [ShellValue] {
         guard step(), let first = words.first, nesting < Self.nestingMax else {
-            if nesting >= Self.nestingMax { isExhausted = true }
+            if nesting >= Self.nestingMax { isIncomplete = true }
             return [ShellValue()]
         }
         nesting += 1
         defer { nesting -= 1 }
         guard let written = first.literal else { return executeUnknown(words, at: position) }
         if written.isEmpty { return [ShellValue()] }
-        if let function = environment.functions[written] { return callFunction(function, written, words) }
-        if environment.expandsAliases, let alias = environment.aliases[written] {
+        if !isProgram, let function = environment.functions[written] { return callFunction(function, written, words) }
+        if environment.expandsAliases, !isProgram, let alias = environment.aliases[written] {
             return runCode([Self.spaced([alias] + words.dropFirst().map(Self.quoted))], as: "alias")
         }
         let path = ShellPath(first, in: environment.folder)
-        if written.contains("/"), let code = files[path.text] { return runFile(code, words, at: position) }
+        if written.contains("/"), let code = files[path.key] { return runFile(code, words, at: position) }
         if written.contains("/"), !written.hasPrefix("/") {
             let name = String(written.split(separator: "/").last ?? "")
             return finish(words, names: [name], at: position, isHandedOn: isHandedOn)
@@ -253,6 +262,7 @@ extension ShellEvaluator {
     private func finish(
         _ words: [ShellValue], names: [String], at position: ShellPosition, isHandedOn: Bool
     ) -> [ShellValue] {
+        let written = words
         var words = words
         var name = names[0]
         if let canonical = CommandGrammar.canonical[name] ?? Self.versioned(name) {
@@ -261,7 +271,7 @@ extension ShellEvaluator {
         } else if name.hasPrefix("mkfs."), CommandGrammar.table[name] == nil {
             name = "mkfs"
         }
-        let call = ShellCall(words, name: name, position: position)
+        let call = ShellCall(words, written: written, name: name, position: position)
         for rule in rules.broken(by: call, self, isHandedOn: isHandedOn) { hit(rule, at: position, excerpt: call.shown) }
         checkPlaceholders(of: call)
         if let output = runBuiltin(call) { return output }
@@ -288,7 +298,7 @@ extension ShellEvaluator {
             _ = execute(Array(words.dropFirst()), at: position)
         }
         let path = ShellPath(first, in: environment.folder)
-        if let code = files[path.text] { return runFile(code, words, at: position) }
+        if let code = files[path.key] { return runFile(code, words, at: position) }
         // `"$bin/psql"`: the last part of the path is the program.
         if case .text(let tail)? = first.pieces.last, let slash = tail.lastIndex(of: "/"), !tail.hasSuffix("/") {
             let name = String(tail[tail.index(after: slash)...])

@@ -7,7 +7,7 @@ extension ShellEvaluator {
     @discardableResult
     func runCode(_ codes: [ShellValue], as name: String) -> [ShellValue] {
         guard nesting < Self.nestingMax else {
-            isExhausted = true
+            isIncomplete = true
             return [ShellValue()]
         }
         nesting += 1
@@ -20,8 +20,12 @@ extension ShellEvaluator {
             }
             let text = coded(code)
             let place = place(of: text)
-            guard let statements = try? NestedShellParser.parse(text, base: place ?? .start) else {
-                // Text that is no shell code fails when it is run; what was judged before it stands.
+            let statements: [ShellStatement]
+            do throws(ShellSyntaxError) {
+                statements = try NestedShellParser.parse(text, base: place ?? .start)
+            } catch {
+                // Text that is no shell code fails when it is run; text that is too deep to follow is not passed.
+                if error.isTooDeep { isIncomplete = true }
                 continue
             }
             let outer = pinned
@@ -127,7 +131,10 @@ extension ShellEvaluator {
         let taints = streams.input.taints
         let codes = call.values(of: language.codeOptions)
         if !codes.isEmpty {
-            for code in codes { judge(code, language, at: call.position) }
+            for code in codes {
+                if Self.runsDownload(code) { hit(rules.downloadRun, at: call.position, excerpt: call.shown) }
+                judge(code, language, at: call.position)
+            }
             return [.unknown("$(\(call.name))", taints)]
         }
         if call.has(["-m", "--version", "-V", "-v", "--help", "-h", "--check", "-c"]) || call.has(["-S", "--test"]) {

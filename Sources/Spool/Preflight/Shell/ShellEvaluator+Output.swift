@@ -15,7 +15,10 @@ extension ShellEvaluator {
             let text = input.isEmpty ? [ShellValue.unknown("input")] : input
             for path in call.operands { write(text, to: path, appending: call.has(["-a", "--append"])) }
             return text
-        case "mktemp": return [.unknown("$(mktemp)", call.has(["-u", "--dry-run"]) ? .scratch : .scratch)]
+        case "mktemp":
+            // Each path is its own: what is written to one is not read from another.
+            descriptors += 1
+            return [.unknown(descriptors == 1 ? "$(mktemp)" : "$(mktemp #\(descriptors))", .scratch)]
         case "pwd": return [environment.folder ?? ShellValue(".")]
         case "basename", "dirname", "realpath", "readlink": return [pathPart(call)]
         case "which": return [call.operands.first ?? ShellValue()]

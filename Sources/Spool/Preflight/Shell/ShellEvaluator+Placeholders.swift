@@ -18,7 +18,16 @@ extension ShellEvaluator {
         "-m", "--message", "-t", "--title", "-b", "--body", "--notes", "--description", "--subject", "--grep", "-S", "-G",
         "--author", "--pretty",
     ]
-    private static let templateOptions: Set<String> = ["--format", "--template", "-o", "--output", "-f", "-t", "--filter"]
+    /// Options that take a template of the tool's own, and the short ones of each tool.
+    private static let templateOptions: Set<String> = [
+        "--format", "--template", "-o", "--output", "--filter", "--jq", "--go-template",
+    ]
+    private static let shortTemplateOptions: [String: Set<String>] = [
+        "go": ["-f"], "gh": ["-t", "-q"], "glab": ["-t", "-q"], "nomad": ["-t"], "crictl": ["-o"],
+    ]
+    private static let inspectors: Set<String> = [
+        "inspect", "ps", "images", "info", "version", "ls", "list", "search", "top", "stats",
+    ]
     private static let messengers: Set<String> = [
         "git", "gh", "glab", "hub", "svn", "hg", "jj", "slack", "mail", "bd", "linear", "jira",
     ]
@@ -33,7 +42,7 @@ extension ShellEvaluator {
         for option in call.options {
             guard let value = option.value else { continue }
             if Self.messengers.contains(call.name), Self.messageOptions.contains(option.name) { continue }
-            let isTemplate = Self.templaters.contains(call.name) && Self.templateOptions.contains(option.name)
+            let isTemplate = takesTemplate(option.name, call)
             if isCode(option.name, of: call) { continue }
             report(value, braces: !isTemplate && !option.name.contains("format") && !option.name.contains("template"), call)
         }
@@ -45,6 +54,15 @@ extension ShellEvaluator {
         if ["kubectl", "psql", "mysql", "sqlite3", "mongosh", "redis-cli", "duckdb", "curl", "helm"].contains(call.name) {
             for text in streams.input.texts { checkPlaceholders(inDocument: text, at: call.position) }
         }
+    }
+
+    private func takesTemplate(_ option: String, _ call: ShellCall) -> Bool {
+        guard Self.templaters.contains(call.name) else { return false }
+        if Self.templateOptions.contains(option) || Self.shortTemplateOptions[call.name]?.contains(option) ?? false {
+            return true
+        }
+        // `docker inspect -f`; for `docker build -f` it is a file.
+        return call.name == "docker" && option == "-f" && call.operands.prefix(3).contains { Self.inspectors.contains($0.text) }
     }
 
     /// Options whose value is code is looked at when the code is run.

@@ -87,7 +87,9 @@ extension ShellEvaluator {
     }
 
     private func run(_ row: WrapperRow, _ call: ShellCall, behind verbs: Int) -> [ShellValue]? {
-        if call.has(row.excuses) { return [.unknown("$(\(call.name))")] }
+        if call.has(row.excuses) {
+            return call.name == "command" ? [call.operands.first ?? ShellValue()] : [.unknown("$(\(call.name))")]
+        }
         if !row.codeOptions.isEmpty {
             let codes = call.values(of: row.codeOptions)
             if !codes.isEmpty { return runEach(codes, as: call.name) }
@@ -122,7 +124,7 @@ extension ShellEvaluator {
             ownContainers.insert(name.text)
         }
         if row.joins { return runCode([Self.spaced(words)], as: call.name) }
-        let inner = execute(words, at: call.position)
+        let inner = execute(words, at: call.position, isProgram: true)
         // `docker run -d` prints the container's number.
         if call.name == "docker", call.has(["-d", "--detach"]) { return [.unknown("$(docker run)", .own)] }
         return inner
@@ -161,10 +163,11 @@ extension ShellEvaluator {
     /// Runs a command once with each item in the marker's place, or with all items behind it.
     private func handOn(_ words: [ShellValue], items: [ShellValue], marker: String?, _ call: ShellCall) -> [ShellValue] {
         var output = [ShellValue()]
-        guard let marker else { return execute(words + items, at: call.position, isHandedOn: true) }
+        guard let marker else { return execute(words + items, at: call.position, isHandedOn: true, isProgram: true) }
         for item in items {
             output = Self.joined(
-                output, execute(words.map { $0.substituting(marker, item) }, at: call.position, isHandedOn: true))
+                output, execute(words.map { $0.substituting(marker, item) }, at: call.position, isHandedOn: true, isProgram: true)
+            )
         }
         return output
     }
@@ -211,7 +214,8 @@ extension ShellEvaluator {
             let inner = words[(index + 1)...].prefix { $0.text != ";" && $0.text != "+" }
             guard !inner.isEmpty else { continue }
             for path in listed {
-                _ = execute(inner.map { $0.substituting("{}", path) }, at: call.position, isHandedOn: true)
+                _ = execute(
+                    inner.map { $0.substituting("{}", path) }, at: call.position, isHandedOn: true, isProgram: true)
             }
         }
         for (index, word) in words.enumerated() where word.text.hasPrefix("-fprint") || word.text == "-fls" {
@@ -224,7 +228,12 @@ extension ShellEvaluator {
 
     private func runRemote(_ call: ShellCall) -> [ShellValue]? {
         if call.has(["-N", "-O", "-V", "-G", "-Q", "-W"]) { return nil }
-        let words = Array(call.operands.dropFirst())
+        var words = call.operands.dropFirst()
+        // ssh takes options behind the host's name too.
+        let valued = CommandGrammar.table["ssh"]?.valued ?? []
+        while let text = words.first?.text, text.hasPrefix("-"), text.count > 1 {
+            words = words.dropFirst(valued.contains(text) ? 2 : 1)
+        }
         let outer = streams
         let folder = environment.folder
         defer {
@@ -234,7 +243,7 @@ extension ShellEvaluator {
         environment.folder = nil
         if call.has(["-n", "-f"]) { streams.input = .closed }
         if words.isEmpty { return runShellInput(call) }
-        return runCode([Self.spaced(words)], as: "ssh")
+        return runCode([Self.spaced(Array(words))], as: "ssh")
     }
 
     private func runKubectl(_ call: ShellCall) -> [ShellValue]? {

@@ -30,7 +30,10 @@ final class ShellEvaluator {
     var commands: Set<String> = []
     var steps = 0
     var nesting = 0
+    /// `stepsMax` is used up: nothing more is judged.
     var isExhausted = false
+    /// Something was too deep to follow; the rest is judged.
+    var isIncomplete = false
     /// Set while a string is run whose place in the block is not known: hits are placed at the command that runs it.
     var pinned: ShellPosition?
     /// Words and here-documents of the calls being run, innermost last: where a string that is run stands in the block.

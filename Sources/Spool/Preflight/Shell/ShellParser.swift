@@ -114,6 +114,7 @@ extension ShellParserFailure {
         switch self {
         case .nonsense(let what): "the shell parser printed nonsense (\(what))"
         case .tooDeep: "it is nested too deeply"
+        case .tooLong: "what it runs is too deep or too long to follow"
         case .tooLarge: "its syntax tree is too large"
         case .timeout(let seconds): "the shell parser took more than \(seconds.formatted()) s"
         case .crashed(let how): "the shell parser failed (\(how))"

@@ -6,6 +6,8 @@ struct ShellPath: Sendable {
     /// `/a/b`, `~/a`, `a/b`; `ShellValue.hole` for each unknown. `.` and empty parts are gone, `..` is resolved where it can be.
     let text: String
     let components: [String]
+    /// `text` with the name of each unknown in its place: tells one unknown path from another.
+    let key: String
     let isScratch: Bool
     private let hasGlob: Bool
     /// Index of the first component that holds a wildcard or an unknown.
@@ -42,6 +44,10 @@ struct ShellPath: Sendable {
         }
         components = parts
         text = (raw.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+        var names = whole.pieces.compactMap { if case .unknown(let name, _) = $0 { name } else { nil } }[...]
+        key =
+            names.isEmpty
+            ? text : text.reduce(into: "") { $0 += $1 == ShellValue.hole ? names.popFirst() ?? "?" : String($1) }
         firstOpen =
             parts.firstIndex { $0.contains { $0 == ShellValue.hole || $0 == "*" || $0 == "?" || $0 == "[" } } ?? parts.count
     }
@@ -62,6 +68,7 @@ struct ShellPath: Sendable {
         if isScratch { return true }
         if isAbsolute {
             guard components.first == "tmp", components.count >= 2 else { return false }
+            if made.contains(key) { return !text.contains { "*?[".contains($0) } }
             for count in 2...components.count where made.contains("/" + components.prefix(count).joined(separator: "/")) {
                 return count <= firstOpen || !components[..<count].contains { $0.contains { "*?[".contains($0) } }
             }

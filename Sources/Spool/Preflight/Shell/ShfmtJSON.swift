@@ -37,6 +37,7 @@ enum ShfmtNode {
 enum ShellParserFailure: Error, Sendable, Equatable {
     case nonsense(String)
     case tooDeep
+    case tooLong
     case tooLarge
     case timeout(seconds: Double)
     case crashed(String)
@@ -47,7 +48,7 @@ struct ShfmtJSONReader {
     /// Levels of JSON; one level of shell nesting takes four to six.
     static let depthMax = 1_500
     private static let skippedKeys: Set<String> = [
-        "ValuePos", "ValueEnd", "Left", "Right", "OpPos", "Semicolon", "Position", "Dollar", "Rbrace", "Lbrace", "Lparen",
+        "ValuePos", "ValueEnd", "Left", "Right", "OpPos", "Semicolon", "Position", "Rbrace", "Lbrace", "Lparen",
         "Rparen", "ForPos", "DoPos", "DonePos", "InPos", "ThenPos", "FiPos", "WhilePos", "Comments", "Last", "CondLast",
         "ThenLast", "DoLast", "Case", "In", "Esac", "Hash", "Time", "Coproc", "Let",
     ]
