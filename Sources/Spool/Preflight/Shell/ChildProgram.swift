@@ -84,8 +84,8 @@ enum ChildProgram {
         var pid: pid_t = 0
         var code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
         // The program is being replaced, or a child between fork and exec still holds it open: it is free in a moment.
-        for _ in 0..<50 where code == ETXTBSY {
-            _ = poll(nil, 0, 2)
+        for _ in 0..<400 where code == ETXTBSY {
+            _ = poll(nil, 0, 5)
             code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
         }
         guard code == 0 else { return .failure(.notStarted(String(cString: strerror(code)))) }

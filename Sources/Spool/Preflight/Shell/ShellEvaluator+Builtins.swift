@@ -77,7 +77,7 @@ extension ShellEvaluator {
         }
         let path = ShellPath(target, in: environment.folder)
         // A folder known only outside the block tells nothing: relative paths are then judged as the block writes them.
-        if path.startsUnknown, !path.isScratch {
+        if path.startsUnknown && !path.isScratch || path.hasWildcard {
             environment.folder = nil
         } else if path.text.isEmpty {
             environment.folder = nil
