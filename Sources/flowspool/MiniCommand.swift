@@ -140,6 +140,7 @@ struct MiniPhase {
     private func summaryStatus(_ spool: SpoolFolder) throws -> String? {
         guard try spool.root.status(ContractFile.summary.name) != nil else { return nil }
         let data = try spool.root.openForReading(ContractFile.summary.name).readAll(bytesMax: 1 << 20)
-        return try? JSON.parse(String(decoding: data, as: UTF8.self))["status"]?.stringValue  // No summary is a fault that is told.
+        // What is no summary is a fault that is told.
+        return try? JSON.parse(String(decoding: data, as: UTF8.self))["status"]?.stringValue
     }
 }

@@ -169,7 +169,7 @@ extension Dispatcher {
     ) -> Stamp {
         let updated = settings.sourceDateEpoch ?? Date(timeIntervalSince1970: Double(clock.wallMilliseconds()) / 1000)
         var stamp = Stamp(promptID: prepared.prompt.id, promptSHA: prepared.prompt.sha)
-        if result == nil { stamp.preflight = preparer.preflightStage(prepared) }
+        stamp.preflight = prepared.stage
         stamp.exec = execStage(prepared, job, result, updated)
         stamp.pipeline = Stamp.Pipeline(
             source: settings.command, status: isOnHold ? .hold : job.state == .done ? .success : .failed, runID: settings.runID,

@@ -9,6 +9,10 @@ struct FilingWork: Sendable {
     let filing: Filing
     /// Of the folder that the file stands in before the move, which is `active/`.
     let swap: SwapFile
+    /// The prompt as it was read, and how the file looked after it was stamped: nil, or other than it looks now, it is read
+    /// again, because its block may have changed it.
+    var prompt: PromptFile?
+    var stampedSignature: String?
     let stamp: Stamp
     /// Findings to write beside the file where it cannot carry a stamp.
     let why: [Finding]?
@@ -38,8 +42,12 @@ struct FilingWork: Sendable {
     private func writeStamp(_ job: Job) throws -> Bool {
         guard let place = job.fromPlace, let name = job.fromFile, let folder = spool.directory(place) else { return true }
         guard let status = try folder.status(name), status.kind == .regular else { return true }
-        let bytes = try folder.openForReading(name).readAll(bytesMax: Int.max)
-        let prompt = PromptFile.read(name: job.name, bytes: bytes)
+        let prompt: PromptFile
+        if let known = self.prompt, status.signature == stampedSignature {
+            prompt = known
+        } else {
+            prompt = PromptFile.read(name: job.name, bytes: try folder.openForReading(name).readAll(bytesMax: Int.max))
+        }
         guard prompt.canCarryStamp else { return false }
         try swap.replace(name, with: try StampWriter.apply(stamp, to: prompt), mode: status.mode)
         return true

@@ -14,6 +14,10 @@ struct Prepared: Sendable {
     var isFresh = true
     /// Run folder of the last attempt, relative to the spool; empty before the first.
     var runDirectory = ""
+    /// The preflight stage as it was stamped.
+    var stage: Stamp.Preflight?
+    /// How the file in `active/` looked after it was stamped; changed since, it is read again before the last stamp.
+    var stampedSignature: String?
 }
 
 /// What came of preparing a job.
@@ -81,10 +85,11 @@ struct Preparer: Sendable {
         job.policySourceJSON = report.resolved.sourcesJSON.compact
         job.revision += 1
         job.keepsPlace = settings.keepsAll || prompt.settings.movesToCompleted == false
-        let prepared = Prepared(job: job, prompt: prompt, report: report, verdict: verdict)
+        var prepared = Prepared(job: job, prompt: prompt, report: report, verdict: verdict)
+        prepared.stage = preflightStage(prepared)
         switch verdict.status {
         case .ready, .warned:
-            try stamp(prepared)
+            try stamp(&prepared)
             return .ready(prepared)
         case .blocked:
             return .blocked(prepared)
@@ -94,17 +99,18 @@ struct Preparer: Sendable {
     }
 
     /// Writes the preflight stage into the file in `active/`.
-    private func stamp(_ prepared: Prepared) throws {
+    private func stamp(_ prepared: inout Prepared) throws {
         guard prepared.prompt.canCarryStamp else { return }
         var stamp = Stamp(promptID: prepared.prompt.id, promptSHA: prepared.prompt.sha)
-        stamp.preflight = preflightStage(prepared)
+        stamp.preflight = prepared.stage
         let bytes = try StampWriter.apply(stamp, to: prepared.prompt)
         let mode = try spool.active.status(prepared.job.file)?.mode ?? 0o600
         // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
         try swap.replace(prepared.job.file, with: bytes, mode: mode)
+        prepared.stampedSignature = try spool.active.status(prepared.job.file)?.signature
     }
 
-    func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {
+    private func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {
         Stamp.Preflight(
             source: settings.command, status: prepared.verdict.status, isReady: prepared.verdict.isReady,
             reason: prepared.verdict.reason, revision: prepared.job.revision, resolved: prepared.report.resolved,
@@ -120,7 +126,8 @@ struct Preparer: Sendable {
 
     private func hold(_ prepared: Prepared) throws -> PrepareOutcome {
         let now = clock.wallMilliseconds()
-        try stamp(prepared)
+        var prepared = prepared
+        try stamp(&prepared)
         var job = prepared.job
         job.state = .held
         job.reason = prepared.verdict.reason
@@ -128,14 +135,15 @@ struct Preparer: Sendable {
         job.fromPlace = .active
         job.fromFile = job.file
         job.file = try filing.freeName(job.name, job: job.id, in: .held)
+        let findings = prepared.report.findings
         let saved = try ledger.write { tx in
             guard try tx.save(job, expecting: .active, why: job.reason, now: now) else { return false }
-            try tx.setFindings(prepared.report.findings, of: job.id)
+            try tx.setFindings(findings, of: job.id)
             return true
         }
         guard saved else { return .lost(job.id) }
         job = try filing.finishMove(job)
-        return .held(job, prepared.report.findings)
+        return .held(job, findings)
     }
 }
 

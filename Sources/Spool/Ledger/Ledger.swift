@@ -52,25 +52,29 @@ public final class Ledger: Sendable {
     @discardableResult
     public func write<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
         do {
-            return try queue.writeWithoutTransaction { db in
-                var result: T?
-                // IMMEDIATE: take the write lock at once, so that a read inside never has to be upgraded (SQLITE_BUSY).
-                try db.inTransaction(.immediate) {
-                    result = try body(LedgerTransaction(db: db))
-                    return .commit
+            return try queue.inDatabase { db in
+                // IMMEDIATE: take the write lock at once, so that a read inside never has to be upgraded (SQLITE_BUSY). Both
+                // statements are prepared once; GRDB's own `inTransaction` prepares them anew each time.
+                try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
+                do {
+                    let result = try body(LedgerTransaction(db: db))
+                    try db.cachedStatement(sql: "COMMIT").execute()
+                    return result
+                } catch {
+                    // SQLite may have rolled back already (disk full); a second rollback is an error without meaning.
+                    if db.isInsideTransaction { try? db.execute(sql: "ROLLBACK") }
+                    throw error
                 }
-                guard let result else { throw FlowspoolError(.bug, "\(path): a transaction ended without a result") }
-                return result
             }
         } catch let error as DatabaseError {
             throw Self.userError(error, path: path)
         }
     }
 
-    /// Runs `body` on a consistent view of the ledger.
+    /// Reads. Each statement sees a consistent state; two of them may see different ones, as another process commits between.
     public func read<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
         do {
-            return try queue.read { try body(LedgerTransaction(db: $0)) }
+            return try queue.inDatabase { try body(LedgerTransaction(db: $0)) }
         } catch let error as DatabaseError {
             throw Self.userError(error, path: path)
         }

@@ -83,7 +83,8 @@ public final class ContractJournal: Sendable {
         case .done:
             try log(.promptSuccess, job, at)
             if let id = job.promptID {
-                try files.state.add(id)
+                // The ledger has it durably; a prompt that keeps its place was noted durably before (`recordKept`).
+                try files.state.add(id, durably: false)
                 if files.failed.contains(id) { try files.failed.remove(id) }
             }
         default:
@@ -99,6 +100,6 @@ public final class ContractJournal: Sendable {
     }
 
     private func noteFailed(_ job: Job) throws {
-        if job.state == .failed, let id = job.promptID { try files.failed.add(id) }
+        if job.state == .failed, let id = job.promptID { try files.failed.add(id, durably: false) }
     }
 }

@@ -46,16 +46,17 @@ public final class IDList: Sendable {
         try state.withLock { try Self.refresh(&$0) }
     }
 
-    /// Puts `id` in. On return it survives a power loss.
+    /// Puts `id` in.
     ///
+    /// - Parameter durably: whether it must survive a power loss on return.
     /// - Returns: false where it was there already.
     @discardableResult
-    public func add(_ id: String) throws -> Bool {
+    public func add(_ id: String, durably: Bool = true) throws -> Bool {
         precondition(Self.isID(LineText.encode(id)), "not a prompt id: \(printable(id))")
         return try state.withLock { state in
             try Self.refresh(&state)
             guard !state.ids.contains(ExactText(id)) else { return false }
-            try state.file.append(Array((LineText.encode(id) + "\n").utf8), durably: true)
+            try state.file.append(Array((LineText.encode(id) + "\n").utf8), durably: durably)
             state.ids.insert(ExactText(id))
             return true
         }
