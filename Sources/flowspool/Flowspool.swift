@@ -22,7 +22,11 @@ import Spool
         version: FlowspoolVersion.text,
         groupedSubcommands: [
             CommandGroup(
-                name: "Run", subcommands: [InitCommand.self, WatchCommand.self, PipelineCommand.self, MiniCommand.self]),
+                name: "Run",
+                subcommands: [
+                    InitCommand.self, WatchCommand.self, PipelineCommand.self, ExecCommand.self, PreflightCommand.self,
+                    UnstampCommand.self, MiniCommand.self,
+                ]),
             CommandGroup(
                 name: "Look",
                 subcommands: [StatusCommand.self, ListCommand.self, ShowCommand.self, LogsCommand.self, WaitCommand.self]),

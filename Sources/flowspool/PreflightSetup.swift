@@ -4,6 +4,11 @@ import Foundation
 import Spool
 
 enum PreflightSetup {
+    /// What carries out each way to execute a prompt; a way that is not here is refused by preflight.
+    static func runners(_ configuration: SpoolConfiguration) -> [ExecMode: any Runner] {
+        [.script: ScriptRunner(logBytesMax: configuration.logLimitBytes)]
+    }
+
     /// - Parameter ledger: where the analysis of shell blocks is kept; nil: in this process only.
     /// - Throws: `FlowspoolError` where shfmt is missing or too old: nothing runs that was not judged.
     static func make(

@@ -49,7 +49,7 @@ struct OpenedSpool: Sendable {
         return contract.state.contains(id)
     }
 
-    private static func makeSettings(_ facts: RunFacts, _ configuration: SpoolConfiguration, now: Int64) -> RunSettings {
+    static func makeSettings(_ facts: RunFacts, _ configuration: SpoolConfiguration, now: Int64) -> RunSettings {
         var settings = RunSettings(
             command: facts.command, runID: "\(BatchSummary.basicText(now))-\(getpid())", repoRoot: facts.repoRoot,
             environment: configuration.environment(facts.environment))
@@ -79,7 +79,7 @@ struct RunSession {
         let journal = ContractJournal(files: contract) { _ = report($0) }
         self.journal = journal
         let configuration = opened.configuration
-        let runners: [ExecMode: any Runner] = [.script: ScriptRunner(logBytesMax: configuration.logLimitBytes)]
+        let runners = PreflightSetup.runners(configuration)
         let preflight = try PreflightSetup.make(
             opened.facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: opened.ledger,
             modes: Set(runners.keys))

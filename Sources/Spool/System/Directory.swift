@@ -152,13 +152,18 @@ public final class Directory: Sendable {
     /// Replaces the content of `name` so that every reader, and a crash at any instant, sees the old or the new content whole:
     /// written aside, fsynced, renamed. The folder itself is fsynced only if `syncsFolder`.
     ///
-    /// - Parameter mode: permission bits of the new file, independent of the umask.
-    public func replace(_ name: String, with data: Data, mode: mode_t = 0o600, syncsFolder: Bool = true) throws(SystemCallError) {
+    /// - Parameters:
+    ///   - mode: permission bits of the new file, independent of the umask.
+    ///   - owner: the new file gets this one's owner and, where that may be set, its group.
+    public func replace(
+        _ name: String, with data: Data, mode: mode_t = 0o600, owner: FileStatus? = nil, syncsFolder: Bool = true
+    ) throws(SystemCallError) {
         let aside = Self.asideName(for: name)
         try remove(aside)
         do {
             let file = try create(aside)
             try file.write(data)
+            if let owner { try file.setOwner(like: owner) }
             if mode != 0o600 { try file.setMode(mode) }
             try file.sync()
         } catch {

@@ -107,6 +107,7 @@ public struct FileStatus: Sendable, Hashable {
     public var inode: UInt64
     public var size: Int64
     public var owner: UInt32
+    public var group: UInt32
     public var mode: UInt32
     public var links: UInt64
     public var modifiedNanoseconds: Int64
@@ -126,6 +127,7 @@ public struct FileStatus: Sendable, Hashable {
         inode = UInt64(info.st_ino)
         size = Int64(info.st_size)
         owner = info.st_uid
+        group = info.st_gid
         mode = info.st_mode & 0o7777
         links = UInt64(info.st_nlink)
         modifiedNanoseconds = Int64(info.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_mtim.tv_nsec)

@@ -6,7 +6,7 @@ import Foundation
 /// The calls that the spool makes, by the name of their manual page.
 public enum SystemCall: String, Sendable, CaseIterable {
     case open, openat, close, read, write, fstat, fstatat, fstatfs, fsync, ftruncate, renameat2, unlinkat, mkdirat, linkat
-    case fchmod, flock, fcntl, opendir, readdir, statfs
+    case fchmod, fchown, flock, fcntl, opendir, readdir, statfs
     case fdatasync, faccessat, pread, socket, sendto
 }
 

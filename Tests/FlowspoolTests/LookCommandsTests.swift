@@ -1,0 +1,160 @@
+import Foundation
+import Spool
+import Testing
+
+/// A folder with a spool in it, run to its end with prompts.
+struct SpoolSandbox {
+    let folder: TemporaryFolder
+    var home: [String: String] { ["XDG_STATE_HOME": folder.url.appendingPathComponent("state").path] }
+
+    static let good = "# Good\n\n```bash\necho hello\n```\n"
+    static let bad = "# Bad\n\n```bash\necho oops\nexit 3\n```\n"
+    static let risky = "# Risky\n\n```bash\nrm -rf \"$HOME\"\n```\n"
+
+    init() async throws {
+        folder = try TemporaryFolder()
+        let made = try await Binary.run(["init"], cwd: folder.url)
+        try #require(made.status == 0, "\(made.stderr)")
+    }
+
+    func remove() { folder.remove() }
+
+    func drop(_ text: String, _ name: String) throws { try folder.write(text, to: "spool/" + name) }
+
+    func run(_ arguments: String..., environment: [String: String] = [:]) async throws -> Binary.Result {
+        try await Binary.run(arguments, environment: home.merging(environment) { _, given in given }, cwd: folder.url)
+    }
+
+    /// Runs what waits until nothing is left.
+    func drain(_ flags: String...) async throws -> Binary.Result {
+        try await Binary.run(["watch", "--drain", "--profile", "poc"] + flags, environment: home, cwd: folder.url)
+    }
+
+    func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: folder.url.appendingPathComponent(path).path) }
+
+    func text(_ path: String) throws -> String {
+        try String(contentsOf: folder.url.appendingPathComponent(path), encoding: .utf8)
+    }
+}
+
+/// The names of the members, in order.
+private func keys(_ json: JSON?) -> [String] { json?.objectValue?.map { $0.0 } ?? [] }
+
+@Suite struct LookCommandsTests {
+    private func with(_ body: (SpoolSandbox) async throws -> Void) async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        try await body(sandbox)
+    }
+
+    @Test func init_twice_changesNothingAndIsNoError() async throws {
+        try await with { sandbox in
+            try sandbox.drop("x", "a.md")
+            #expect(try await sandbox.run("init").status == 0)
+            #expect(sandbox.exists("spool/a.md"))
+        }
+    }
+
+    @Test func look_whereNoSpoolIs_makesNoneAndExits2() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        for command in [["status"], ["list"], ["show", "1"], ["logs", "1"], ["wait"], ["hold"], ["retry", "1"]] {
+            let result = try await Binary.run(command, cwd: folder.url)
+            #expect(result.status == 2, "\(command)")
+            #expect(result.stderr.contains("flowspool init"), "\(command)")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+    }
+
+    @Test func json_hasTheKeysOfTheContract() async throws {
+        try await with { sandbox in
+            try sandbox.drop(SpoolSandbox.good, "a.md")
+            try sandbox.drop(SpoolSandbox.bad, "b\u{1B}[31m.md")
+            #expect(try await sandbox.drain().status == 1)
+
+            let list = try JSON.parse(try await sandbox.run("list", "--json").stdout)
+            let job = [
+                "job", "prompt_id", "name", "state", "status", "reason", "attempts", "profile", "lane", "priority", "path",
+                "created_utc", "started_utc", "finished_utc", "duration_ms",
+            ]
+            #expect(keys(list.arrayValue?.first).starts(with: job))
+            #expect(list.arrayValue?.map { $0["state"]?.stringValue } == ["done", "failed"])
+            #expect(list.arrayValue?.last?["name"] == "b\u{1B}[31m.md")
+
+            let show = try JSON.parse(try await sandbox.run("show", "2", "--json").stdout)
+            let shown = Set(keys(show))
+            #expect(shown.isSuperset(of: job + ["policy", "policy_source", "findings", "attempt_list", "transitions"]))
+            let attempt = try #require(show["attempt_list"]?.arrayValue?.last)
+            #expect(
+                Set(keys(attempt)).isSuperset(of: [
+                    "attempt", "outcome", "failure_class", "exit_code", "run_dir", "started_utc", "duration_ms", "blocks",
+                ]))
+            let block = try #require(attempt["blocks"]?.arrayValue?.first)
+            #expect(Set(keys(block)).isSuperset(of: ["block", "exit_code", "duration_ms", "log", "mark"]))
+            let log = try #require(attempt["run_dir"]?.stringValue) + "/" + #require(block["log"]?.stringValue)
+            #expect(try String(contentsOfFile: log, encoding: .utf8) == "oops\n")
+            #expect(keys(show["transitions"]?.arrayValue?.first) == ["at", "from", "to", "why"])
+
+            let status = try JSON.parse(try await sandbox.run("status", "--json").stdout)
+            #expect(
+                Set(keys(status)).isSuperset(of: [
+                    "spool", "on_hold", "hold_reason", "runner", "counts", "fail_streak", "fail_total", "overflows", "rescans",
+                ]))
+            #expect(status["counts"]?["failed"] == 1)
+            #expect(status["runner"]?.isNull == true)
+            #expect(status["fail_streak"] == 1)
+        }
+    }
+
+    @Test func text_escapesWhatCouldSteerATerminal() async throws {
+        try await with { sandbox in
+            try sandbox.drop(SpoolSandbox.good, "a\u{1B}[31m\n.md")
+            _ = try await sandbox.drain()
+            for command in [["list"], ["show", "1"], ["status"]] {
+                let result = try await Binary.run(command, cwd: sandbox.folder.url)
+                #expect(result.status == 0)
+                #expect(!result.stdout.contains("\u{1B}"), "\(command)")
+            }
+        }
+    }
+
+    @Test func list_limitStateAndAll() async throws {
+        try await with { sandbox in
+            for number in 1...4 { try sandbox.drop(number == 2 ? SpoolSandbox.bad : SpoolSandbox.good, "\(number).md") }
+            _ = try await sandbox.drain()
+            let two = try JSON.parse(try await sandbox.run("list", "--limit", "2", "--json").stdout)
+            #expect(two.arrayValue?.map { $0["job"]?.intValue } == [3, 4])
+            let failed = try JSON.parse(try await sandbox.run("list", "--state", "failed", "--all", "--json").stdout)
+            #expect(failed.arrayValue?.map { $0["name"]?.stringValue } == ["2.md"])
+            #expect(try await sandbox.run("list", "--limit", "2").stderr.contains("the newest 2 of 4 jobs"))
+            #expect(try await sandbox.run("list", "--state", "gone").status == 64)
+            #expect(try await sandbox.run("list", "--json", "--state", "held").stdout == "[]\n")
+        }
+    }
+
+    @Test func logs_printsTheLastAttemptOrTheOneAskedFor() async throws {
+        try await with { sandbox in
+            try sandbox.drop("# T\n\n```bash\necho one\n```\n\n```bash\necho two\nexit 3\n```\n", "a.md")
+            _ = try await sandbox.drain()
+            // The retry resumes at the block that failed.
+            #expect(try await sandbox.run("logs", "a.md").stdout == "two\n")
+            #expect(try await sandbox.run("logs", "1", "--attempt", "1").stdout == "one\ntwo\n")
+            #expect(try await sandbox.run("logs", "1", "--attempt", "1", "--block", "1").stdout == "one\n")
+            #expect(try await sandbox.run("logs", "-f", "1").stdout == "two\n")
+            #expect(try await sandbox.run("logs", "1", "--attempt", "9").status == 2)
+        }
+    }
+
+    @Test func wait_tellsByItsExitStatus() async throws {
+        try await with { sandbox in
+            #expect(try await sandbox.run("wait").status == 0)
+            try sandbox.drop(SpoolSandbox.good, "a.md")
+            try sandbox.drop(SpoolSandbox.bad, "b.md")
+            #expect(try await sandbox.run("wait", "--timeout", "0.1s").status == 75)
+            _ = try await sandbox.drain()
+            #expect(try await sandbox.run("wait", "a.md").status == 0)
+            #expect(try await sandbox.run("wait", "1", "2").status == 1)
+            #expect(try await sandbox.run("wait", "77").status == 2)
+        }
+    }
+}
