@@ -51,7 +51,9 @@ run: build ## set up, build, and watch spool/ in the foreground
 
 test: ## set up, then run every test
 	@scripts/setup test
-	swift test $(TEST_FLAGS)
+	@# One at a time: the tests run real children against real time limits, and two cores shared by all of them at once
+	@# would starve those.
+	swift test --no-parallel $(TEST_FLAGS)
 
 lint: ## check the format of the Swift code, and the shell scripts
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

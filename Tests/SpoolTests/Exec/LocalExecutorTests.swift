@@ -95,12 +95,16 @@ import Testing
         for pid in pids { #expect(isGone(String(pid))) }
     }
 
-    @Test(arguments: starters) func run_whenTimeIsUp_leavesTheGraceToTheWholeGroup(_ starter: LocalExecutor.Starter) async {
+    @Test(arguments: starters) func run_whenEnded_leavesTheGraceToTheWholeGroup(_ starter: LocalExecutor.Starter) async {
         let scratch = Scratch()
         // The leader dies of TERM at once; its child cleans up first, and must be let.
-        let script = "(trap 'sleep 0.2; echo cleaned; exit' TERM; while :; do sleep 0.05; done) & sleep 100"
-        let result = await executor(starter).run(scratch.bash(script, timeoutSeconds: 0.3))
-        #expect(result.ending == .timedOut)
+        let ready = scratch.fifo("ready")
+        let command = scratch.bash(
+            "(trap 'sleep 0.2; echo cleaned; exit' TERM; echo ok > $D/ready; while :; do sleep 0.05; done) & sleep 100")
+        let task = Task { await executor(starter).run(command) }
+        _ = await scratch.line(from: ready)
+        task.cancel()
+        #expect(await task.value.ending == .cancelled)
         #expect(scratch.text("out").hasSuffix("cleaned\n"))
     }
 
