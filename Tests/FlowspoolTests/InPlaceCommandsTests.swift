@@ -53,7 +53,8 @@ import Testing
             )
             #expect(element["status"] == "blocked")
             let finding = element["findings"]?.arrayValue?.first { $0["severity"] == "warning" }
-            #expect(finding?.objectValue?.map { $0.0 } == ["code", "severity", "line", "column", "message", "advice"])
+            let members = finding?.objectValue?.map { $0.0 } ?? []
+            #expect(members == ["code", "severity", "line", "column", "message", "advice"])
         }
     }
 

@@ -9,8 +9,6 @@ import Testing
         try await body(sandbox)
     }
 
-    private let asks = ["--warn-mode", "ask", "--warn-gate", "yes"]
-
     private func state(_ sandbox: SpoolSandbox, _ job: String) async throws -> String? {
         try JSON.parse(try await sandbox.run("show", job, "--json").stdout)["state"]?.stringValue
     }
@@ -77,10 +75,12 @@ import Testing
 
     @Test func cancel_endsARunningJob_underALivingRunner() async throws {
         try await with { sandbox in
-            try sandbox.drop("# T\n\n```bash\ntouch \"$REPO_ROOT/started\"\nsleep 600\n```\n", "a.md")
+            try sandbox.drop("# T\n\n```bash\necho > \"$REPO_ROOT/started\"\nsleep 600\n```\n", "a.md")
+            let fifo = sandbox.folder.url.path + "/started"
+            try #require(mkfifo(fifo, 0o600) == 0)
             async let drained = sandbox.drain("--max-retries", "0")
-            // The event that is waited for: the job's own output.
-            while try await !sandbox.exists("started") { try await Task.sleep(for: .milliseconds(20)) }
+            // Ends when the job has opened it, written and closed it.
+            _ = try FileHandle(forReadingAtPath: fifo)?.readToEnd()
             let result = try await sandbox.run("cancel", "1")
             #expect(result.status == 0, "\(result.stderr)")
             #expect(result.stdout == "job 1 (a.md) cancelled\n")
