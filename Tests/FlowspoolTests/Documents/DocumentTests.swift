@@ -49,7 +49,7 @@ import Testing
         .deletingLastPathComponent().deletingLastPathComponent()
 
     /// Whose commands another test runs, or (for now) that show commands which are still to come.
-    private static let except = ["policy.md", "getting-started.md", "prompt-file.md"]
+    private static let except = ["policy.md"]
 
     /// Every document of the repository's top, of docs/ and of Benchmarks/, so that a new one cannot be forgotten.
     private static let documents: [String] = ["", "docs/", "Benchmarks/"].flatMap { folder in
