@@ -36,7 +36,7 @@ import Spool
                     HoldCommand.self, ResumeCommand.self, ApproveCommand.self, RejectCommand.self, RetryCommand.self,
                     CancelCommand.self,
                 ]),
-            CommandGroup(name: "Set up", subcommands: [ProfileCommand.self, ScheduleCommand.self]),
+            CommandGroup(name: "Set up", subcommands: [ProfileCommand.self, ScheduleCommand.self, FsckCommand.self]),
         ])
 
     /// Names that stand for a command of their own (`make install` links them).

@@ -123,7 +123,8 @@ struct Claim: Sendable {
         refused.fromFile = job.file
         refused.place = .failed
         refused.file = try filing.freeName(job.file, job: job.id, in: .failed)
-        refused.fileSignature = nil
+        // Which file this is, so that its move can be finished even if a new file takes the name meanwhile.
+        refused.fileSignature = try spool.directory(job.place)?.status(job.file)?.identity
         refused.finished = now
         guard try ledger.write({ try $0.save(refused, expecting: job.state, why: reason, now: now) }) else { return .lost }
         refused = try filing.finishMove(refused)

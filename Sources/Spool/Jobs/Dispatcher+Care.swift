@@ -68,11 +68,22 @@ extension Dispatcher {
 
     private func giveBackOrThrow(_ id: Int64, why: String) throws {
         let now = clock.wallMilliseconds()
-        guard var job = try ledger.read({ try $0.job(id) }), job.state == .active else { return }
+        guard var job = try ledger.read({ try $0.job(id) }) else { return }
+        guard job.state == .active else {
+            // Refused or held in the ledger already, and then its file could not be moved.
+            if job.fromPlace != nil {
+                _ = try filing.finishMove(job)
+                unconfirmed.append(id)
+            }
+            return
+        }
         if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
         job.wait(.queued, reason: "")
-        job.file = try filing.freeName(job.name, job: job.id, in: .drop)
-        guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
+        let isSaved = try ledger.write { tx in
+            job.file = try filing.freeDropName(job, tx)
+            return try tx.save(job, expecting: .active, why: why, now: now)
+        }
+        guard isSaved else { return }
         _ = try filing.finishMove(job)
         unconfirmed.append(id)
         wantsWaiting = true
@@ -116,23 +127,41 @@ extension Dispatcher {
         }
     }
 
+    /// Before a run ends: whatever move is still noted is made, however it came to be left.
+    func finishMoves() {
+        note {
+            for job in try ledger.read({ try $0.unconfirmedMoves() }) {
+                _ = try filing.finishMove(job)
+                unconfirmed.append(job.id)
+            }
+        }
+        confirmMoves(all: true)
+    }
+
     /// Strikes out the notes of moves that are done: many at once, after one fsync of each folder, or all when idle.
-    func confirmMoves(all: Bool) {
-        guard !unconfirmed.isEmpty, all || unconfirmed.count >= 64 else { return }
+    ///
+    /// - Returns: whether a waiting job is among them, which can be claimed from now on.
+    @discardableResult
+    func confirmMoves(all: Bool) -> Bool {
+        guard !unconfirmed.isEmpty, all || unconfirmed.count >= 64 else { return false }
         let ids = unconfirmed
         unconfirmed.removeAll()
-        let confirmed: Void? = note {
+        let confirmed: Bool? = note {
             // A person may have sent a job elsewhere since (`retry`, `approve`): that move is theirs to confirm.
             let moved = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }.filter { try filing.isMoveMade($0) }
-            for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+            for folder in [spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+            try preparer.swap.syncFolder()
             try ledger.write { tx in
                 for job in moved where job.place == .drop && job.state.isTerminal {
                     if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }
                 }
                 try tx.confirmMoves(moved)
             }
+            return moved.contains { $0.state.isWaiting }
         }
         if confirmed == nil { unconfirmed = ids }
+        if confirmed == true { wantsWaiting = true }
+        return confirmed ?? false
     }
 
     // MARK: Batch

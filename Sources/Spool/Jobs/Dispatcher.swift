@@ -145,7 +145,8 @@ public actor Dispatcher {
         timer?.task.cancel()
         await listener.value
         await timer?.task.value
-        confirmMoves(all: true)
+        finishMoves()
+        preparer.swap.removeSpares()
         finishRun()
         return ending
     }
@@ -206,7 +207,8 @@ public actor Dispatcher {
         if mayStart { note { try releaseDeferred() } } else { giveBackReady() }
         startReady()
         prepareNext()
-        confirmMoves(all: running.isEmpty && preparing.isEmpty)
+        // One that came back to the drop folder may be claimed only now, and no event will tell of it.
+        if confirmMoves(all: running.isEmpty && preparing.isEmpty) { prepareNext() }
         setTimer()
     }
 
@@ -267,7 +269,10 @@ public actor Dispatcher {
     /// Sets the timer for the next thing that only time brings.
     private func setTimer() {
         let now = clock.monotonicMilliseconds()
-        let deadlines = [scanAt, pausedUntil > now ? pausedUntil : nil, mayStart ? dueAt.values.min() : nil]
+        // A pause that ended within this turn, after the others had looked, still needs its wake.
+        let pause = pausedUntil > 0 ? pausedUntil : nil
+        if pausedUntil <= now { pausedUntil = 0 }
+        let deadlines = [scanAt, pause, mayStart ? dueAt.values.min() : nil]
         guard let next = deadlines.compactMap({ $0 }).min() else { return }
         if let timer, timer.deadline <= next { return }
         timer?.task.cancel()

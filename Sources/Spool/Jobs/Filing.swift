@@ -35,8 +35,11 @@ struct Filing: Sendable {
         var job = job
         for _ in 0..<10 {
             do {
-                if try !isStillAtSource(job, source: source, file: fromFile, target: target) { return job }
-                try source.moveWithoutReplacing(fromFile, to: target, as: job.file)
+                if try isStillAtSource(job, source: source, file: fromFile, target: target) {
+                    try source.moveWithoutReplacing(fromFile, to: target, as: job.file)
+                } else if let raw = try rawName(job, source: source, file: fromFile, target: target) {
+                    try source.moveWithoutReplacing(rawName: raw, to: target, as: job.file)
+                }
                 return job
             } catch let error as SystemCallError where error.errno == EEXIST {
                 job.file = try freeName(job.file, job: job.id, in: job.place)
@@ -55,7 +58,35 @@ struct Filing: Sendable {
         guard let fromPlace = job.fromPlace, let fromFile = job.fromFile, let source = spool.directory(fromPlace),
             let target = spool.directory(job.place)
         else { return true }
-        return try !isStillAtSource(job, source: source, file: fromFile, target: target)
+        if try isStillAtSource(job, source: source, file: fromFile, target: target) { return false }
+        return try rawName(job, source: source, file: fromFile, target: target) == nil
+    }
+
+    /// The name on disk of a file that still has to move and whose name is no text: the ledger has it escaped.
+    private func rawName(_ job: Job, source: Directory, file: String, target: Directory) throws -> [UInt8]? {
+        guard job.fromPlace == .drop, let identity = job.fileSignature, file.utf8.contains(UInt8(ascii: "%")),
+            try source.status(file) == nil, try target.status(job.file)?.identity != identity
+        else { return nil }
+        var found: [UInt8]?
+        try source.forEachEntry { bytes, _ in
+            guard let name = PromptName(bytes: Array(bytes)), !name.isText, name.text == file,
+                try source.status(rawName: name.bytes)?.identity == identity
+            else { return true }
+            found = name.bytes
+            return false
+        }
+        return found
+    }
+
+    /// A name for `job`'s file in the drop folder that neither a file nor a waiting job has.
+    func freeDropName(_ job: Job, _ tx: LedgerTransaction) throws -> String {
+        var name = try freeName(job.name, job: job.id, in: .drop)
+        for turn in 1...1000 {
+            if try tx.waitingJob(file: name) == nil { return name }
+            let numbered = PromptName(job.name)?.numbered(turn == 1 ? job.id : job.id * 1000 + Int64(turn)) ?? job.name
+            name = try freeName(numbered, job: job.id, in: .drop)
+        }
+        return name
     }
 
     /// Whether the file still has to move. Only the drop folder is shared with users: there a file of the same name may be a

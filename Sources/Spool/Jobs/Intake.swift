@@ -209,15 +209,19 @@ struct Intake: Sendable {
         } else {
             reason = "not_a_prompt: the name has no ending of a prompt (.md .markdown .prompt .prompty .txt)"
         }
-        let target = try filing.freeName(name.text, job: 0, in: .failed)
-        let job = try ledger.write { try $0.admitRefused(name: name.text, file: target, reason: reason, now: now) }
-        if name.isText {
-            report.refused.append(try filing.finishMove(job))
+        let job: Job
+        if let moving = try ledger.read({ try $0.jobLeaving(.drop, file: name.text) }), moving.fileSignature == status.identity {
+            // An earlier look has refused this very file, and it could not be moved then.
+            job = moving
         } else {
-            try spool.root.moveWithoutReplacing(rawName: name.bytes, to: spool.failed, as: target)
-            report.refused.append(job)
+            let target = try filing.freeName(name.text, job: 0, in: .failed)
+            job = try ledger.write {
+                try $0.admitRefused(name: name.text, file: target, reason: reason, identity: status.identity, now: now)
+            }
         }
-        try filing.explain(job, "\(printable(job.name)): \(reason)")
+        let moved = try filing.finishMove(job)
+        report.refused.append(moved)
+        try filing.explain(moved, "\(printable(moved.name)): \(reason)")
     }
 
     private func isBeingWritten(_ name: String) throws -> Bool {

@@ -50,6 +50,7 @@ struct Recovery {
                     outcome: .interrupted, failureClass: .interrupted, message: "the runner ended before the attempt did")
                 try tx.finishAttempt(job: attempt.job, attempt: attempt.attempt, result)
                 guard var job = try tx.job(attempt.job), job.state == .active else { continue }
+                let undone = try undoneClaim(job, tx)
                 if cancelled.contains(job.id) {
                     job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
                 } else if job.budgetUsed <= retryMax(job) {
@@ -61,10 +62,29 @@ struct Recovery {
                     _ = tally.record(.failed)
                     try tx.setFailureCounts(FailureCounts(streak: tally.failStreak, total: tally.failTotal))
                 }
-                job.file = try filing.freeName(job.name, job: job.id, in: job.place)
+                if let undone {
+                    job.fromPlace = job.place == .drop ? nil : .drop
+                    job.fromFile = job.place == .drop ? nil : job.name
+                    job.fileSignature = undone.identity
+                    job.file = job.place == .drop ? job.name : try filing.freeName(job.name, job: job.id, in: job.place)
+                } else {
+                    job.file =
+                        job.place == .drop
+                        ? try filing.freeDropName(job, tx) : try filing.freeName(job.name, job: job.id, in: job.place)
+                }
                 try tx.save(job, expecting: .active, why: job.reason, now: now)
             }
         }
+    }
+
+    /// The file of a job whose claim's rename a power loss has undone: gone from `active/`, and its very bytes are in the drop
+    /// folder. Without this it would be a new job there, with a fresh budget.
+    private func undoneClaim(_ job: Job, _ tx: LedgerTransaction) throws -> FileStatus? {
+        guard try spool.active.status(job.file) == nil, let status = try spool.root.status(job.name), status.kind == .regular,
+            let sha = job.promptSHA, try tx.waitingJob(file: job.name) == nil
+        else { return nil }
+        let bytes = try spool.root.openForReading(job.name).readAll(bytesMax: Int.max)
+        return PromptFile.read(name: job.name, bytes: bytes).sha == sha ? status : nil
     }
 
     /// The job's own `retry_max`, as it was when its attempt started.
@@ -95,8 +115,11 @@ struct Recovery {
         let now = clock.wallMilliseconds()
         for var job in try ledger.read({ try $0.jobs("WHERE state = 'active' ORDER BY id") }) {
             let isInActive = try spool.active.status(job.file) != nil
+            // Where another job waits under that name, the file there is that job's, and this one's is gone.
+            let isTaken = try ledger.read { try $0.waitingJob(file: job.name) } != nil
             job.wait(.queued, reason: "")
-            job.file = isInActive ? try filing.freeName(job.name, job: job.id, in: .drop) : job.name
+            job.file =
+                isInActive || isTaken ? try ledger.read { try filing.freeDropName(job, $0) } : job.name
             if !isInActive {
                 job.fromPlace = nil
                 job.fromFile = nil

@@ -168,18 +168,7 @@ public struct Steering: Sendable {
         guard place != .drop else { return }
         job.fromPlace = place
         job.fromFile = file
-        job.file = try freeDropName(job, tx)
-    }
-
-    /// A name that neither a file nor a waiting job has.
-    private func freeDropName(_ job: Job, _ tx: LedgerTransaction) throws -> String {
-        var name = try filing.freeName(job.name, job: job.id, in: .drop)
-        for turn in 1...1000 {
-            if try tx.waitingJob(file: name) == nil { return name }
-            let numbered = PromptName(job.name)?.numbered(turn == 1 ? job.id : job.id * 1000 + Int64(turn)) ?? job.name
-            name = try filing.freeName(numbered, job: job.id, in: .drop)
-        }
-        return name
+        job.file = try filing.freeDropName(job, tx)
     }
 
     /// The file of an ended job goes to `failed/`, wherever prompts like it go otherwise: in the drop folder it would run again.
@@ -201,7 +190,9 @@ public struct Steering: Sendable {
         do {
             let note = change == .retry && job.fromPlace == .failed ? job.fromFile.flatMap { PromptName($0)?.why } : nil
             if case .reject = change {
-                if case .trouble(let error) = rejection(job).run(job) { throw error }
+                let work = rejection(job)
+                defer { work.swap.removeSpares() }
+                if case .trouble(let error) = work.run(job) { throw error }
             }
             let moved = try filing.finishMove(job)
             if let note { try spool.failed.remove(note) }

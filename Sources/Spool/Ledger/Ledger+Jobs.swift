@@ -30,12 +30,16 @@ extension LedgerTransaction {
     }
 
     /// Makes a job that is over before it began: a file that intake refuses.
-    func admitRefused(name: String, file: String, reason: String, from place: Place = .drop, now: Int64) throws -> Job {
+    ///
+    /// - Parameter identity: of the file, so that neither a crash nor a later file of that name can make it two jobs.
+    func admitRefused(
+        name: String, file: String, reason: String, from place: Place = .drop, identity: String? = nil, now: Int64
+    ) throws -> Job {
         try execute(
             """
-            INSERT INTO jobs (name, state, status, reason, place, file, from_place, from_file, created, finished)
-            VALUES (?1, 'failed', 'blocked', ?2, 'failed', ?3, ?5, ?1, ?4, ?4)
-            """, [name, reason, file, now, place.rawValue])
+            INSERT INTO jobs (name, state, status, reason, place, file, from_place, from_file, file_signature, created, finished)
+            VALUES (?1, 'failed', 'blocked', ?2, 'failed', ?3, ?5, ?1, ?6, ?4, ?4)
+            """, [name, reason, file, now, place.rawValue, identity])
         let id = db.lastInsertedRowID
         try record(id, from: "dropped", to: JobState.failed.rawValue, why: reason, at: now)
         return try require(id)

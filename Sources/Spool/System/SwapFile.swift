@@ -2,7 +2,8 @@
 // in the last minutes (it looks at each of them, `recently_deleted` in fs/ext4/ialloc.c), so a runner that frees two inodes
 // for each job slows down with the number of jobs. The new content is written into a spare file and the two names are
 // exchanged (renameat2(2), RENAME_EXCHANGE): readers and crashes see the old or the new content, whole. What went out
-// becomes the next spare, if it is surely nobody else's.
+// becomes a spare, if it is surely nobody else's, and once the folder is fsynced: until then a power loss may undo the
+// exchange, and the spare would again be the file whose content it was.
 
 import CSystemCalls
 import Foundation
@@ -12,13 +13,15 @@ import Synchronization
 final class SwapFile: Sendable {
     private struct Spares {
         var free: [String] = []
+        /// Went out, but the exchange is not surely on disk.
+        var unsynced: [String] = []
         var made = 0
     }
 
     private let folder: Directory
     private let spares = Mutex(Spares())
-    /// Spares kept at most; more than run at the same time are never needed.
-    private static let sparesMax = 16
+    /// Spares kept at most: two stamps for each of the moves that are confirmed by one fsync of the folder, and some.
+    private static let sparesMax = 256
 
     /// Leftovers of an earlier process are removed by `Recovery`.
     init(_ folder: Directory) {
@@ -43,6 +46,32 @@ final class SwapFile: Sendable {
         } else {
             try folder.remove(spare)
         }
+    }
+
+    /// Fsyncs the folder. What went out before is then out for good, and may be written over.
+    func syncFolder() throws(SystemCallError) {
+        let waiting = spares.withLock { spares in
+            let names = spares.unsynced
+            spares.unsynced = []
+            return names
+        }
+        do {
+            try folder.sync()
+        } catch {
+            spares.withLock { $0.unsynced += waiting }
+            throw error
+        }
+        spares.withLock { $0.free += waiting }
+    }
+
+    /// Removes all spares; for the end of a run.
+    func removeSpares() {
+        let names = spares.withLock { spares in
+            defer { (spares.free, spares.unsynced) = ([], []) }
+            return spares.free + spares.unsynced
+        }
+        // One that stays is removed at the next start.
+        for name in names { try? folder.remove(name) }
     }
 
     private func write(_ data: Data, to spare: String, mode: mode_t) throws(SystemCallError) {
@@ -90,8 +119,8 @@ final class SwapFile: Sendable {
 
     private func give(_ spare: String) {
         let isKept = spares.withLock { spares in
-            guard spares.free.count < Self.sparesMax else { return false }
-            spares.free.append(spare)
+            guard spares.free.count + spares.unsynced.count < Self.sparesMax else { return false }
+            spares.unsynced.append(spare)
             return true
         }
         // Left over beyond the bound: removed now, or at the next start where that fails.

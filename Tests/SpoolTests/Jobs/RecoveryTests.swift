@@ -113,6 +113,57 @@ import Testing
         #expect(spool.list("done").count == 2)
     }
 
+    /// A power loss undid the claim's rename after the attempt had begun: the file in the drop folder is that job's, no new one.
+    @Test func claimWhoseRenameWasLost_underNoRetry_isNotRunAgain() async throws {
+        let spool = try crashed(retryMax: 0, moved: false)
+        defer { spool.remove() }
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: spool.path + "/a.md"))
+        let sha = PromptFile.read(name: "a.md", bytes: bytes).sha
+        try spool.ledger().write { tx in
+            var job = try tx.require(1)
+            job.promptSHA = sha
+            try tx.save(job, expecting: .active, why: nil, now: 1)
+        }
+        try await spool.drain(profile: "production")
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        #expect(spool.list("") == [])
+        #expect(spool.list("failed") == ["a.md"])
+        #expect(try spool.ledger().read { try $0.page(nil, after: 0, limit: 9) }.count == 1)
+    }
+
+    /// The start failed for ever: two jobs may not wait under one name.
+    @Test func activeJobWithoutFile_whoseNameWaitsAgain_doesNotKeepTheSpoolFromStarting() async throws {
+        let spool = try crashed(retryMax: 1, moved: false)
+        defer { spool.remove() }
+        try spool.ledger().write { tx in
+            try tx.execute("DELETE FROM attempts")
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 2, now: 2)
+        }
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md"])
+        #expect(try spool.ledger().read { try $0.job(1)?.state } == .cancelled)
+    }
+
+    /// The ledger had the refusal under the escaped name, the folder under the raw one; the next start made a second job.
+    @Test func refusalOfANameThatIsNoText_cutOffBeforeTheMove_isOneJob() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let raw = Array(spool.path.utf8) + [0x2F, 0xFF] + Array(".md".utf8) + [0]
+        let descriptor = raw.withUnsafeBytes {
+            open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_CREAT | O_WRONLY, 0o600)
+        }
+        var info = stat()
+        fstat(descriptor, &info)
+        close(descriptor)
+        try spool.ledger().write { tx in
+            _ = try tx.admitRefused(name: "%FF.md", file: "%FF.md", reason: "r", identity: FileStatus(info).identity, now: 1)
+        }
+        try await spool.drain()
+        #expect(spool.list("failed").contains("%FF.md"))
+        #expect(spool.list("").isEmpty)
+        #expect(try spool.ledger().read { try $0.page(nil, after: 0, limit: 9) }.count == 1)
+    }
+
     @Test func fileInActiveWithoutAJob_isFiledAndNotRun() async throws {
         let spool = try TestSpool()
         defer { spool.remove() }

@@ -56,7 +56,8 @@ struct TestSpool {
 
     func dispatcher(
         profile: String = "poc", flags: [ToggleFlag] = [], calls: SystemCalls = .live, shell: (any ShellChecking)? = nil,
-        runner: (any Runner)? = nil, events: EventList = EventList(), isDone: @escaping @Sendable (Job) -> Bool = { _ in true },
+        runner: (any Runner)? = nil, clock: any SpoolClock = SystemClock(), events: EventList = EventList(),
+        isDone: @escaping @Sendable (Job) -> Bool = { _ in true },
         adjust: (inout RunSettings) -> Void = { _ in }
     ) throws -> Dispatcher {
         let spool = try SpoolFolder.make(at: path, calls: calls)
@@ -73,7 +74,7 @@ struct TestSpool {
             spool: spool, ledger: try Ledger(path: spool.ledgerPath), settings: settings, preflight: preflight,
             runners: [.script: runner ?? ScriptRunner()],
             executor: LocalExecutor(graceSeconds: 0.1, runsDirectory: spool.runs.path),
-            isDone: isDone, observe: { events.take($0) })
+            clock: clock, isDone: isDone, observe: { events.take($0) })
     }
 
     /// Runs until nothing is left.

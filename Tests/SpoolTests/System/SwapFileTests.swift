@@ -17,13 +17,32 @@ import Testing
         let swap = SwapFile(try Directory(path: folder.path))
         try swap.replace("a.md", with: Data("a longer second".utf8), mode: 0o640)
         let second = inode(path)
+        try swap.syncFolder()
         try swap.replace("a.md", with: Data("3".utf8), mode: 0o640)
+        try swap.syncFolder()
         try swap.replace("a.md", with: Data("fourth".utf8), mode: 0o640)
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "fourth")
         #expect(inode(path) == second)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
         #expect(names.count == 2)
         #expect(try Directory(path: folder.path).status("a.md")?.mode == 0o640)
+    }
+
+    /// A power loss undoes an exchange that is not on disk; the spare is then the prompt of an earlier job again.
+    @Test func spare_beforeItsExchangeIsOnDisk_isNeverWrittenOver() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let path = try folder.write("the author's bytes", to: "a.md")
+        let before = inode(path)
+        let swap = SwapFile(try Directory(path: folder.path))
+        try swap.replace("a.md", with: Data("stamped".utf8), mode: 0o600)
+        try folder.write("another", to: "b.md")
+        try swap.replace("b.md", with: Data("another, stamped".utf8), mode: 0o600)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        let spare = try #require(names.first { inode(folder.path + "/" + $0) == before })
+        #expect(try String(contentsOfFile: folder.path + "/" + spare, encoding: .utf8) == "the author's bytes")
+        swap.removeSpares()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["a.md", "b.md"])
     }
 
     /// The spare that a hard link shares with the author's own copy must never be written over.
