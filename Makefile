@@ -54,6 +54,7 @@ test: ## set up, then run every test
 	@# One at a time: the tests run real children against real time limits, and two cores shared by all of them at once
 	@# would starve those.
 	swift test --no-parallel $(TEST_FLAGS)
+	Tests/Torture/run --quick
 
 lint: ## check the format of the Swift code, and the shell scripts
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
@@ -68,9 +69,11 @@ risk: build ## measure preflight's warnings on a labelled file (RISK=FILE)
 	@scripts/setup test
 	scripts/risk-report $(BINARY) "$(RISK)"
 
-torture: ## crash, fault and load proofs; slow
+# TORTURE_FLAGS='--seed N' repeats a run that failed.
+torture: build ## crash, power-loss, fault and load proofs; an hour or more
 	@scripts/setup test
-	FLOWSPOOL_TORTURE=1 swift test --filter Torture
+	FLOWSPOOL_TORTURE=1 swift test --filter FaultSweep
+	Tests/Torture/run --binary $(BINARY) $(TORTURE_FLAGS)
 
 # Everything that `install` copies, made without root.
 stage: CONFIG := release

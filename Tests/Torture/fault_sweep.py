@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# Each file-system-changing call of a real run fails once (shim.c; SQLite's calls among them), with EIO, ENOSPC, EACCES, EMFILE or
+# EINTR. The run goes on or ends with a clear error; the next one finishes everything. Then a file system that is really full, and one
+# that is really read-only (as root, on a small tmpfs; left out where that may not be mounted).
+#
+#   fault_sweep.py [--binary PATH] [--quick] [--seed N] [--at N:ERRNO]
+
+import argparse
+import errno
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+from common import Broken, Spool, build_shim, environment, find_binary, now, report, shimmed
+from crash_sweep import BUDGET, drain, fill, total
+
+ERRORS = ["EIO", "ENOSPC", "EACCES", "EMFILE", "EINTR"]
+PROFILE = "production"
+
+
+def attempt(spool, env, note):
+    """One run under a fault: any end but a hang, a crash or a bug."""
+    process = subprocess.Popen(spool.watch(PROFILE), cwd=spool.folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    try:
+        _, error = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise Broken(f"{note}: the run hung")
+    if process.returncode < 0 or process.returncode == 70:
+        raise Broken(f"{note}: ended with {process.returncode}: {error.decode()}")
+    return process.returncode, error.decode()
+
+
+def one(binary, shim, when, name, figures):
+    spool = Spool(binary, tempfile.mkdtemp(prefix="flowspool-torture-"))
+    places = fill(spool)
+    note = f"call {when} fails with {name}"
+    try:
+        attempt(spool, shimmed(spool, shim, TORTURE_FAIL=f"{when}:{getattr(errno, name)}"), note)
+        drain(spool, PROFILE, note)
+        spool.judge(BUDGET[PROFILE], note, places)
+        figures["faults"] += 1
+        spool.remove()
+    except Broken as error:
+        figures["broken"].append(str(error))
+        spool.fail(error)
+
+
+def mount(*arguments):
+    return subprocess.run(["mount", *arguments], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def on_tmpfs(binary, figures, name, hinder, free):
+    """A run on a file system that `hinder` has spoilt, another once `free` has put it right."""
+    folder = tempfile.mkdtemp(prefix="flowspool-torture-")
+    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", folder):
+        figures[name] = "left out: tmpfs may not be mounted here"
+        os.rmdir(folder)
+        return
+    try:
+        spool = Spool(binary, folder)
+        places = fill(spool)
+        hinder(folder)
+        process = subprocess.Popen(spool.watch(PROFILE), cwd="/", env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        time.sleep(3)
+        process.terminate()
+        try:
+            error = process.communicate(timeout=30)[1].decode()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise Broken(f"{name}: the run cannot be stopped")
+        if not error.strip():
+            raise Broken(f"{name}: nothing was said")
+        free(folder)
+        drain(spool, PROFILE, name)
+        spool.judge(BUDGET[PROFILE], name, places)
+        figures[name] = error.strip().splitlines()[0]
+    except Broken as error:
+        figures["broken"].append(str(error))
+        print(f"BROKEN {error}", file=sys.stderr)
+    finally:
+        subprocess.run(["umount", folder])
+        os.rmdir(folder)
+
+
+def fill_up(folder):
+    with open(os.path.join(folder, "ballast"), "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
+    parser.add_argument("--at")
+    options = parser.parse_args()
+    binary = find_binary(options.binary)
+    rng = random.Random(options.seed)
+    print(f"seed {options.seed}", flush=True)
+    figures = {"seed": options.seed, "faults": 0, "broken": []}
+    began = now()
+    with tempfile.TemporaryDirectory() as folder:
+        shim = build_shim(folder)
+        count = total(binary, shim, PROFILE)
+        points = [(when, name) for when in range(1, count + 1) for name in ERRORS]
+        if options.quick:
+            points = rng.sample(points, 8)
+        if options.at:
+            points = [(int(options.at.split(":")[0]), options.at.split(":")[1])]
+        for when, name in points:
+            one(binary, shim, when, name, figures)
+    on_tmpfs(binary, figures, "full", fill_up, lambda folder: os.unlink(os.path.join(folder, "ballast")))
+    on_tmpfs(binary, figures, "read_only", lambda folder: mount("-o", "remount,ro", folder), lambda folder: mount("-o", "remount,rw", folder))
+    report("fault_sweep", **figures, calls=count, seconds=round(now() - began, 1))
+    sys.exit(1 if figures["broken"] else 0)
+
+
+if __name__ == "__main__":
+    main()
