@@ -101,16 +101,18 @@ import Testing
         #expect(try spool.ledger().read { try $0.page(nil, after: 0, limit: 100) }.count == wanted.count, "\(note): jobs")
     }
 
+    /// `make torture`: each call of each errno. Without it some of them, so that the tests stay short.
+    private static let isLong = ProcessInfo.processInfo.environment["FLOWSPOOL_TORTURE"] != nil
+
     @Test func everyCallThatFailsOnce_withEIO() async throws {
-        let calls = try await sweep(EIO, profile: "poc")
+        let calls = try await sweep(EIO, step: Self.isLong ? 1 : 11, profile: "poc")
         #expect(calls > 60)
     }
 
     @Test(arguments: [ENOSPC, EACCES, EMFILE, EINTR])
     func everyFewCalls_thatFailOnce(_ code: Int32) async throws {
         // All of them in the long form; here each errno takes calls of its own, so that together they meet many.
-        let isLong = ProcessInfo.processInfo.environment["FLOWSPOOL_TORTURE"] != nil
-        let calls = try await sweep(code, step: isLong ? 1 : 7, profile: "poc")
+        let calls = try await sweep(code, step: Self.isLong ? 1 : 41, profile: "poc")
         #expect(calls > 60)
     }
 }
