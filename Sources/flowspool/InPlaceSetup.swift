@@ -87,9 +87,9 @@ extension InPlaceSetup.Checked {
     /// The same for a person; info findings only where they are asked for.
     func text(_ path: String, showsInfo: Bool) -> String {
         let shown = report.findings.filter { showsInfo || $0.severity != .info }
-        let lines =
-            ["\(printable(path)): \(verdict.status.rawValue): \(printable(verdict.reason))"]
-            + FindingText.lines(shown).map { "  " + $0 }
-        return lines.map { $0 + "\n" }.joined()
+        // The lines are those of the author's text: a stamp above the body shifts none of them.
+        let text = String(decoding: prompt.authorBytes, as: UTF8.self)
+        return FindingRenderer(usesColour: Terminal.outputHasColour).render(shown, name: path, text: text)
+            + "\(printable(path)): \(verdict.status.rawValue): \(printable(verdict.reason))\n"
     }
 }

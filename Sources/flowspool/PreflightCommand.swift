@@ -14,6 +14,7 @@ struct PreflightCommand: AsyncParsableCommand {
             EXAMPLE
               flowspool preflight prompts/*.md
               flowspool preflight --check --json nightly.md | jq '.[0].findings'
+              flowspool preflight --check --sarif prompts/*.md > preflight.sarif
             """)
 
     @OptionGroup var options: InPlaceOptions
@@ -27,6 +28,9 @@ struct PreflightCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON array.")
     var json = false
 
+    @Flag(help: "Print one SARIF 2.1.0 document, for code-scanning tools.")
+    var sarif = false
+
     @Flag(name: .shortAndLong, help: "Show information findings too.")
     var verbose = false
 
@@ -34,13 +38,16 @@ struct PreflightCommand: AsyncParsableCommand {
         try await reportingErrors {
             let setup = try options.setup(command: "preflight")
             var elements: [JSON] = []
+            var entries: [SARIFReport.Entry] = []
             var code: Int32 = 0
             for file in files {
                 do {
-                    var checked = try await setup.check(file, asks: !check && !json)
+                    var checked = try await setup.check(file, asks: !check && !json && !sarif)
                     if !check { try setup.stamp(&checked) }
                     if !checked.verdict.isReady { code = max(code, 2) }
-                    if json {
+                    if sarif {
+                        entries.append(SARIFReport.Entry(path: file, findings: checked.report.findings))
+                    } else if json {
                         elements.append(checked.json)
                     } else {
                         try StandardOutput.write(checked.text(file, showsInfo: verbose))
@@ -51,7 +58,11 @@ struct PreflightCommand: AsyncParsableCommand {
                     code = max(code, error.code.exitStatus)
                 }
             }
-            if json { try StandardOutput.write(JSON.array(elements)) }
+            if sarif {
+                try StandardOutput.write(SARIFReport(version: FlowspoolVersion.text).document(entries))
+            } else if json {
+                try StandardOutput.write(JSON.array(elements))
+            }
             if code != 0 { throw ExitCode(code) }
         }
     }

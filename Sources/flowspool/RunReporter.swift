@@ -30,7 +30,7 @@ final class RunReporter: Sendable {
 
     init(isQuiet: Bool = false) {
         isTerminal = isatty(STDOUT_FILENO) == 1 && !isQuiet
-        hasColour = isTerminal && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+        hasColour = isTerminal && Terminal.outputHasColour
         self.isQuiet = isQuiet
     }
 

@@ -9,6 +9,9 @@ enum Terminal {
     static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
     static var isError: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// Whether standard output may be sent colours (https://no-color.org).
+    static var outputHasColour: Bool { isOutput && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb" }
+
     /// Columns of standard output; nil where it is no terminal (ioctl(2), TIOCGWINSZ).
     static var width: Int? {
         guard isOutput else { return nil }

@@ -18,10 +18,12 @@ public struct Admission: Sendable, Hashable {
 extension LedgerTransaction {
     /// Makes a queued job of a waiting file, and returns its number; nil where that file is a waiting job already.
     func admit(_ file: Admission, arrival: Int64, batch: Int64? = nil, why: String = "dropped", now: Int64) throws -> Int64? {
+        // No row at all where the file waits already: a row that meets the unique index would use up a number.
         try execute(
             """
             INSERT INTO jobs (name, state, place, file, arrival, priority, lane, batch, created)
-            VALUES (?1, 'queued', 'drop', ?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING
+            SELECT ?1, 'queued', 'drop', ?1, ?2, ?3, ?4, ?5, ?6
+            WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('queued', 'deferred'))
             """, [file.name, arrival, file.priority, file.lane, batch, now])
         guard db.changesCount > 0 else { return nil }
         let id = db.lastInsertedRowID

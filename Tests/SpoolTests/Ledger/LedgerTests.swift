@@ -34,6 +34,8 @@ import Testing
         _ = try ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
         #expect(try ledger.write { try $0.admit(Admission(name: "a.md"), arrival: 2, now: 2) } == nil)
         #expect(try ledger.read { try $0.counts()[.queued] } == 1)
+        // The file that was looked at twice has used up no number.
+        #expect(try ledger.write { try $0.admit(Admission(name: "b.md"), arrival: 3, now: 3) } == 2)
     }
 
     @Test func save_whenTheJobHasMoved_changesNothing() throws {
