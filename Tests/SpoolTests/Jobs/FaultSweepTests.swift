@@ -83,9 +83,16 @@ import Testing
             "ok.md": "done", "two.md": "done", "bad.md": "failed", "yaml.md": "failed", "data.csv": "failed", "kept.md": "",
             "%FF.md": "failed",
         ]
+        var refused: Set<String> = []
         for (name, place) in wanted {
             let places = ["", "active", "held", "done", "failed"].filter { spool.list($0).contains(name) }
-            #expect(places == [place], "\(note): \(name) is in \(places)")
+            // A prompt that may not be opened when its turn comes is refused, and has not run.
+            if try spool.job(name)?.reason.hasPrefix("unreadable") == true {
+                #expect(places == ["failed"], "\(note): \(name) is in \(places)")
+                refused.insert(String(name.prefix { $0 != "." }))
+            } else {
+                #expect(places == [place], "\(note): \(name) is in \(places)")
+            }
             if let place = places.first {
                 let now = try Data(contentsOf: URL(fileURLWithPath: spool.path + "/\(place)/" + name))
                 #expect(StampWriter.remove(from: now) == dropped[name], "\(note): \(name) has other bytes")
@@ -96,7 +103,8 @@ import Testing
         for (name, most) in ["ok": 1, "two": 1, "kept": 1, "bad": profile == "production" ? 1 : 2, "yaml": 0] {
             let runs = lines.count { $0 == name }
             #expect(runs <= most, "\(note): \(name) ran \(runs) times")
-            #expect(runs >= min(most, 1), "\(note): \(name) never ran")
+            #expect(runs >= (refused.contains(name) ? 0 : min(most, 1)), "\(note): \(name) never ran")
+            if refused.contains(name) { #expect(runs == 0, "\(note): \(name) was refused and ran") }
         }
         #expect(try spool.ledger().read { try $0.page(nil, after: 0, limit: 100) }.count == wanted.count, "\(note): jobs")
     }
