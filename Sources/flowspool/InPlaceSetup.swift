@@ -22,10 +22,12 @@ struct InPlaceOptions: ParsableArguments {
             resolver: try profileOptions.resolver(toggles: toggleOptions, repoRoot: repoRoot),
             execMode: try ExecModeOption.read(execMode), timeoutSeconds: timeoutSeconds, environment: environment)
         let settings = OpenedSpool.makeSettings(facts, configuration, now: SystemClock().wallMilliseconds())
-        let runners = PreflightSetup.runners(configuration)
+        let agents = try RunnerContext(configuration, environment: environment)
+        let runners = PreflightSetup.runners(
+            configuration, agents, meter: UsageMeter(budgets: configuration.budgets), spoolPath: SpoolFolder.isSpool(path) ? path : nil)
         let preflight = try PreflightSetup.make(
             facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: nil,
-            modes: Set(runners.keys))
+            modes: Set(runners.keys), runners: agents)
         return InPlaceSetup(configuration: configuration, settings: settings, runners: runners, preflight: preflight)
     }
 }

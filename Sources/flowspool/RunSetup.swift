@@ -79,10 +79,12 @@ struct RunSession {
         let journal = ContractJournal(files: contract) { _ = report($0) }
         self.journal = journal
         let configuration = opened.configuration
-        let runners = PreflightSetup.runners(configuration)
+        let agents = try RunnerContext(configuration, environment: opened.facts.environment)
+        let runners = PreflightSetup.runners(
+            configuration, agents, meter: try Self.meter(opened), spoolPath: opened.spool.path)
         let preflight = try PreflightSetup.make(
             opened.facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: opened.ledger,
-            modes: Set(runners.keys))
+            modes: Set(runners.keys), runners: agents)
         let isSettled = Self.settling(opened, isBatch: settings.isBatch)
         dispatcher = Dispatcher(
             spool: opened.spool, ledger: opened.ledger, settings: settings, preflight: preflight, runners: runners,
@@ -92,6 +94,13 @@ struct RunSession {
                 journal.take(event)
                 observe(event)
             })
+    }
+
+    /// Begins with what the ledger says of today.
+    private static func meter(_ opened: OpenedSpool) throws -> UsageMeter {
+        let now = SystemClock().wallMilliseconds()
+        let today = try opened.ledger.read { try $0.usage(since: now - now % 86_400_000) }
+        return UsageMeter(budgets: opened.configuration.budgets, today: today.total)
     }
 
     private static func settling(_ opened: OpenedSpool, isBatch: Bool) -> @Sendable (Job) -> Bool {

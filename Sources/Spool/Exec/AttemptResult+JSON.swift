@@ -12,7 +12,7 @@ extension AttemptResult {
             ("exit_code", JSON(exitCode.map(Int.init))), ("first_block", .int(request.firstBlock)),
             ("failed_block", JSON(failedBlock)), ("last_ok_block", .int(lastOKBlock)),
             ("completion_gate", .string(gate.rawValue)), ("duration_ms", .int(durationMilliseconds)),
-            ("message", .string(message)), ("blocks", .array(blocks.map(\.json))),
+            ("message", .string(message)), ("blocks", .array(blocks.map(\.json))), ("usage", usage?.json ?? .null),
         ])
     }
 }

@@ -18,11 +18,12 @@ public struct CompletionGate: Sendable {
     ///   - repoRoot: what relative paths begin from.
     ///   - folder: where the probe may leave files, with names of its own.
     ///   - environment: for the probe's child.
-    ///   - timeLeftSeconds: of the attempt; no check takes longer, nor longer than 10 s.
+    ///   - timeLeftSeconds: of the attempt; no check takes longer, and no URL longer than 10 s.
+    ///   - workingDirectory: where `verify.command` runs; nil: in the repo root.
     /// - Returns: one sentence for each check that does not hold; empty: the gate passes.
     func ask(
         _ specification: GateSpecification, repoRoot: String, folder: String, environment: [String: String],
-        executor: any Executor, timeLeftSeconds: Double
+        executor: any Executor, timeLeftSeconds: Double, workingDirectory: String? = nil
     ) async -> [String] {
         let begin = MonotonicTime.now
         var problems = specification.filesExist.compactMap { Self.problem(withFile: $0, repoRoot: repoRoot) }
@@ -44,7 +45,39 @@ public struct CompletionGate: Sendable {
                 }
             }
         }
+        if let command = specification.command, !Task.isCancelled {
+            let problem = await Self.problem(
+                withCommand: command, in: workingDirectory ?? repoRoot, folder: folder, environment: environment,
+                executor: executor,
+                timeLeftSeconds: timeLeftSeconds - begin.seconds)
+            if let problem { problems.append(problem) }
+        }
         return problems
+    }
+
+    /// Runs `verify.command`, which preflight has judged like a block, from a file of the run folder.
+    private static func problem(
+        withCommand command: String, in directory: String, folder: String, environment: [String: String],
+        executor: any Executor, timeLeftSeconds: Double
+    ) async -> String? {
+        guard timeLeftSeconds > 0 else { return "verify.command was not run, the job's time was up" }
+        do throws(SystemCallError) {
+            try RunFolder(path: folder).write("verify.sh", Data((command + "\n").utf8))
+        } catch {
+            return "verify.command: \(error)"
+        }
+        let result = await executor.run(
+            Command(
+                executable: "bash", arguments: ["-euo", "pipefail", folder + "/verify.sh"], environment: environment,
+                workingDirectory: directory, outputPath: folder + "/verify.log", timeoutSeconds: timeLeftSeconds))
+        switch result.ending {
+        case .exited(0): return nil
+        case .exited(let code): return "verify.command exited \(code) (verify.log)"
+        case .signalled(let signal): return "verify.command was ended by signal \(signal)"
+        case .timedOut: return "verify.command was ended: the job's time was up"
+        case .cancelled: return "verify.command was cancelled"
+        case .notStarted(let why): return "verify.command could not start: \(why)"
+        }
     }
 
     private static func problem(withFile name: String, repoRoot: String) -> String? {

@@ -122,6 +122,8 @@ public struct AttemptResult: Sendable, Hashable, Codable {
     public var message: String
     /// When a rate limit ends, where the tool said so.
     public var retryAt: Date?
+    /// Of an agent or a model: who it was and what it used.
+    public var usage: RunUsage?
 
     public init(
         outcome: Outcome, failureClass: FailureClass? = nil, exitCode: Int32? = nil, failedBlock: Int? = nil,

@@ -82,6 +82,7 @@ extension Dispatcher {
 
     private func ended(_ job: Job, _ result: AttemptResult?, _ prepared: Prepared, crossed: HoldRecord?, counts: FailureCounts) {
         ending.failures = counts
+        noteLimit(job, result)
         if let crossed { tookHold(crossed) }
         switch job.state {
         case .done: ending.succeeded += 1
@@ -113,9 +114,7 @@ extension Dispatcher {
         case .interrupted: return .interrupt(runsAgain: mayRetry)
         case .failed:
             if result.failureClass == .rateLimited {
-                let now = clock.wallMilliseconds()
-                let until = result.retryAt.map { Int64($0.timeIntervalSince1970 * 1000) } ?? now + 60_000
-                return .tryLater(max(1000, until - now))
+                return .tryLater(limitWait(result, prepared.job))
             }
             guard mayRetry, result.failureClass?.isRetryable ?? false else { return .fail }
             if settings.retryDelayMilliseconds > 0 { return .tryLater(settings.retryDelayMilliseconds) }
@@ -189,12 +188,14 @@ extension Dispatcher {
             case .interrupted, .cancelled: .interrupted
             case .failed: .failed
             }
-        return Stamp.Exec(
+        var stage = Stamp.Exec(
             source: settings.command, status: status, runRef: prepared.runDirectory, promptSHA: prepared.prompt.sha,
             gate: result?.gate ?? .skipped, failedBlock: result?.failedBlock,
             failureClass: result.map { $0.failureClass } ?? .blocked, lastOKBlock: result?.lastOKBlock ?? 0,
             warningCount: prepared.report.warnings.count, attempts: job.attempts, exitCode: result?.exitCode,
             durationMilliseconds: result?.durationMilliseconds ?? 0, updated: updated)
+        stage.extra = result?.usage?.facts ?? []
+        return stage
     }
 }
 

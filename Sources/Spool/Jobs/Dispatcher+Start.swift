@@ -73,6 +73,7 @@ extension Dispatcher {
             if cancelWhenPrepared.remove(prepared.job.id) != nil {
                 return finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
             }
+            if limitLeft(of: prepared.job) != nil { return postpone(prepared.job) }
             ready.append(prepared)
             // Jobs are prepared side by side and may come out of order.
             ready.sort { $0.job.startsBefore($1.job) }

@@ -50,6 +50,9 @@ public actor Dispatcher {
     var batch: Int64?
     /// Moves that were made but not yet confirmed in the ledger.
     var unconfirmed: [Int64] = []
+    /// Runners whose account has reached a limit, and until when, on the monotonic clock.
+    var limits: [String: RunnerLimit] = [:]
+    var limitedUntil: [String: Int64] = [:]
     var filingTasks: [Int64: Task<Void, Never>] = [:]
     var backlog = 0
     /// Hints that name files, not looked at yet.
@@ -129,6 +132,7 @@ public actor Dispatcher {
         try await Recovery(spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock).run()
         try syncHold(force: true)
         try loadDeferred()
+        try loadLimits()
         if settings.isBatch, hold == nil { try startBatch() }
         let listener = Task { [post] in
             for await hint in hints { post.yield(.hint(hint)) }

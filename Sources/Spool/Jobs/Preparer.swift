@@ -78,7 +78,8 @@ struct Preparer: Sendable {
         job.promptSHA = prompt.sha
         job.promptID = prompt.id
         job.mode = report.mode.rawValue
-        job.lane = prompt.settings.lane
+        job.lane = prompt.settings.lane ?? report.lane
+        job.runner = report.runner
         job.priority = prompt.settings.priority
         job.profile = report.resolved.profile
         job.policyJSON = report.resolved.policyJSON.compact

@@ -47,11 +47,13 @@ public struct Job: Sendable, Hashable {
     public var started: Int64?
     public var finished: Int64?
     public var duration: Int64?
+    /// Who carries it out, in the modes `agent` and `http`; known once it has been prepared.
+    public var runner: String?
 
     static let columns = """
         id, name, state, status, reason, place, file, from_place, from_file, arrival, priority, lane, batch, prompt_id, \
         prompt_sha, mode, profile, policy, policy_source, revision, attempts, budget_used, next_block, carried, not_before, \
-        delay, keeps_place, file_signature, created, started, finished, duration
+        delay, keeps_place, file_signature, created, started, finished, duration, runner
         """
 
     /// Reads a row selected with `columns`, in that order.
@@ -97,6 +99,7 @@ public struct Job: Sendable, Hashable {
         started = row[29]
         finished = row[30]
         duration = row[31]
+        runner = row[32]
     }
 }
 
@@ -117,6 +120,8 @@ public struct AttemptRecord: Sendable, Hashable {
     public var duration: Int64?
     /// JSON array of `BlockResult`s.
     public var blocksJSON: String
+    /// Of an agent or a model.
+    public var usage: RunUsage?
 }
 
 /// One change of a job's state.

@@ -23,6 +23,7 @@ extension LedgerTransaction {
                 result.outcome.rawValue, result.failureClass?.rawValue, result.exitCode, result.failedBlock, result.lastOKBlock,
                 result.gate.rawValue, result.message, result.durationMilliseconds, Self.json(result.blocks), job, attempt,
             ])
+        if let usage = result.usage { try setUsage(usage, job: job, attempt: attempt) }
     }
 
     /// Attempts that no runner is making any more.
@@ -76,7 +77,8 @@ extension LedgerTransaction {
     }
 
     private static let attemptColumns = """
-        job, attempt, outcome, failure_class, exit_code, failed_block, last_ok_block, gate, run_dir, message, started, duration, blocks
+        job, attempt, outcome, failure_class, exit_code, failed_block, last_ok_block, gate, run_dir, message, started, duration, blocks, \
+        \(usageColumns)
         """
 
     private static func attempt(_ row: Row) -> AttemptRecord {
@@ -84,7 +86,7 @@ extension LedgerTransaction {
             job: row[0], attempt: row[1], outcome: AttemptOutcome(rawValue: row[2]) ?? .interrupted,
             failureClass: (row[3] as String?).flatMap(FailureClass.init(rawValue:)), exitCode: row[4], failedBlock: row[5],
             lastOKBlock: row[6], gate: GateResult(rawValue: row[7]) ?? .skipped, runDirectory: row[8], message: row[9],
-            started: row[10], duration: row[11], blocksJSON: row[12])
+            started: row[10], duration: row[11], blocksJSON: row[12], usage: usage(row, from: 13))
     }
 
     static func json(_ blocks: [BlockResult]) -> String {

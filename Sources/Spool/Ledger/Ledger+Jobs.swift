@@ -74,14 +74,15 @@ extension LedgerTransaction {
             UPDATE jobs SET state = ?, status = ?, reason = ?, place = ?, file = ?, from_place = ?, from_file = ?, arrival = ?,
               priority = ?, lane = ?, batch = ?, prompt_id = ?, prompt_sha = ?, mode = ?, profile = ?, policy = ?,
               policy_source = ?, revision = ?, attempts = ?, budget_used = ?, next_block = ?, carried = ?, not_before = ?,
-              delay = ?, keeps_place = ?, file_signature = ?, started = ?, finished = ?, duration = ?
+              delay = ?, keeps_place = ?, file_signature = ?, started = ?, finished = ?, duration = ?, runner = ?
             WHERE id = ? AND state = ?
             """,
             [
                 job.state.rawValue, job.status?.rawValue, job.reason, job.place.rawValue, job.file, job.fromPlace?.rawValue,
                 job.fromFile, job.arrival, job.priority, job.lane, job.batch, job.promptID, job.promptSHA, job.mode, job.profile,
                 job.policyJSON, job.policySourceJSON, job.revision, job.attempts, job.budgetUsed, job.nextBlock, job.carriedJSON,
-                job.notBefore, job.delay, job.keepsPlace, job.fileSignature, job.started, job.finished, job.duration, job.id,
+                job.notBefore, job.delay, job.keepsPlace, job.fileSignature, job.started, job.finished, job.duration, job.runner,
+                job.id,
                 expected.rawValue,
             ])
         guard db.changesCount == 1 else { return false }

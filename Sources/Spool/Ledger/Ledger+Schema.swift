@@ -11,8 +11,27 @@ extension Ledger {
             try db.execute(sql: historySQL)
             try db.execute(sql: spoolSQL)
         }
+        migrator.registerMigration("2 usage") { try $0.execute(sql: usageSQL) }
         return migrator
     }
+
+    private static let usageSQL = """
+        ALTER TABLE jobs ADD COLUMN runner TEXT;
+        ALTER TABLE attempts ADD COLUMN runner TEXT;
+        ALTER TABLE attempts ADD COLUMN model TEXT;
+        ALTER TABLE attempts ADD COLUMN tokens_in INTEGER;
+        ALTER TABLE attempts ADD COLUMN tokens_out INTEGER;
+        ALTER TABLE attempts ADD COLUMN cost_usd REAL;
+        ALTER TABLE attempts ADD COLUMN turns INTEGER;
+        ALTER TABLE attempts ADD COLUMN session TEXT;
+        ALTER TABLE attempts ADD COLUMN worktree TEXT;
+        ALTER TABLE attempts ADD COLUMN branch TEXT;
+        CREATE INDEX attempts_usage ON attempts (started) WHERE runner IS NOT NULL;
+        -- Runners whose account has reached a limit: their jobs wait until then, in milliseconds.
+        CREATE TABLE runner_limits (
+          runner TEXT PRIMARY KEY, until INTEGER NOT NULL, strikes INTEGER NOT NULL, why TEXT NOT NULL
+        ) WITHOUT ROWID;
+        """
 
     private static let jobsSQL = """
         CREATE TABLE jobs (

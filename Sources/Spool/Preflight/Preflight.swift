@@ -17,6 +17,8 @@ public struct PreflightContext: Sendable {
     public var modeDefault: ExecMode
     /// Largest prompt, in bytes.
     public var sizeMax: Int
+    /// The runners for agents and models; nil: none, and their modes are not checked further.
+    public var runners: RunnerContext?
 
     public init(
         repoRoot: String, searchPath: String, modesAllowed: Set<ExecMode> = Set(ExecMode.allCases), modeOverride: ExecMode? = nil,
@@ -37,6 +39,10 @@ public struct PreflightReport: Sendable {
     public var findings: [Finding]
     public var resolved: ResolvedPolicy
     public var mode: ExecMode
+    /// Name of the runner, in the modes `agent` and `http`.
+    public var runner: String?
+    /// The lane of a prompt that names none: an agent has its working tree for itself.
+    public var lane: String?
 
     public var errors: [Finding] { findings.filter { $0.severity == .error } }
     public var warnings: [Finding] { findings.filter { $0.severity == .warning } }
@@ -96,14 +102,42 @@ public struct Preflight: Sendable {
         let isReadable = !findings.contains { $0.code == .notUTF8 || $0.code == .empty || $0.code == .tooLarge }
         if isReadable {
             findings += PromptChecks.notes(prompt, mode: mode)
-            findings += PromptChecks.secrets(prompt)
+            findings += PromptChecks.secrets(prompt, mode: mode)
             findings += workingFolder(prompt)
             if mode == .script { findings += await script(prompt) }
+            findings += await verification(prompt, mode)
+        }
+        var agent = AgentChecks.Result()
+        if isReadable, mode != .script, let runners = context.runners {
+            agent = AgentChecks.check(prompt, mode: mode, runners: runners, context: context)
+            findings += agent.findings
         }
         return PreflightReport(
             findings: Waivers.apply(prompt.settings.waivers, to: ordered(findings), isAllowed: resolver.allowsWaivers),
             resolved: resolved,
-            mode: mode)
+            mode: mode, runner: agent.runner, lane: agent.lane)
+    }
+
+    /// What `verify` asks for and this mode cannot tell; and `verify.command`, which is judged like a block.
+    private func verification(_ prompt: PromptFile, _ mode: ExecMode) async -> [Finding] {
+        let gate = prompt.settings.gate
+        var findings: [Finding] = []
+        if gate.requiresDiff, mode != .agent {
+            findings.append(
+                Finding(
+                    .frontMatterInvalid, message: "verify.diff is for exec_mode agent, not \(mode.rawValue)",
+                    advice: "take it out, or name what must exist under verify.files_exist"))
+        }
+        // Prompts of other tools describe their answer; without one there is nothing to hold against it.
+        if gate.schemaPath != nil, mode == .script {
+            findings.append(
+                Finding(
+                    .frontMatterInvalid, message: "verify.schema is for the answer of an agent or a model, and a script has none",
+                    advice: "take it out, or set exec_mode: agent or http"))
+        }
+        guard let command = gate.command, let shell else { return findings }
+        let block = Block(number: 0, shell: .bash, text: command + "\n", firstLine: gate.commandLine ?? 1)
+        return findings + (await shell.check(block).findings)
     }
 
     private func chooseMode(_ prompt: PromptFile, _ findings: inout [Finding]) -> ExecMode {

@@ -33,11 +33,11 @@ enum PromptChecks {
         return findings
     }
 
-    /// Secrets outside the blocks, which the shell analysis looks at itself.
-    static func secrets(_ prompt: PromptFile) -> [Finding] {
+    /// Secrets outside the blocks that run, which the shell analysis looks at itself.
+    static func secrets(_ prompt: PromptFile, mode: ExecMode) -> [Finding] {
         guard let text = String(data: prompt.authorBytes, encoding: .utf8) else { return [] }
         var inBlocks = IndexSet()
-        for block in prompt.blocks where !block.marks.isSkipped {
+        for block in prompt.blocks where mode == .script && !block.marks.isSkipped {
             let lines = block.text.utf8.count { $0 == UInt8(ascii: "\n") }
             inBlocks.insert(integersIn: block.firstLine..<(block.firstLine + max(1, lines)))
         }

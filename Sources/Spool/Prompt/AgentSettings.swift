@@ -4,7 +4,7 @@
 
 /// The front-matter keys for agents and models.
 public struct AgentSettings: Sendable, Hashable {
-    public enum Isolation: String, Sendable, CaseIterable { case none, worktree, scratch }
+    public enum Isolation: String, Sendable, CaseIterable { case shared = "none", worktree, scratch }
     public enum API: String, Sendable, CaseIterable { case chat, completions }
 
     /// Name of an entry of `runners:` or of a built-in runner; never a command line.

@@ -1,0 +1,233 @@
+// One attempt by an agent, step by step: working tree, command, watch, verdict, answer, gates, tree again. Used once.
+
+import Foundation
+
+/// The state of one attempt.
+struct AgentAttempt {
+    private let runner: AgentRunner
+    private let request: AttemptRequest
+    private let plan: AgentPlan
+    private let folder: RunFolder
+    private let executor: any Executor
+    private let begin: MonotonicTime
+    private let environment: [String: String]
+    private var usage: RunUsage
+    private var result = AttemptResult(outcome: .success)
+
+    static let promptName = "prompt.md"
+    static let answerName = "answer.md"
+    static let errorsName = "stderr.log"
+
+    init(
+        runner: AgentRunner, request: AttemptRequest, plan: AgentPlan, folder: RunFolder, executor: any Executor,
+        begin: MonotonicTime
+    ) {
+        self.runner = runner
+        self.request = request
+        self.plan = plan
+        self.folder = folder
+        self.executor = executor
+        self.begin = begin
+        usage = RunUsage(runner: plan.preset.name)
+        usage.model = plan.model
+        var environment = request.environment.merging(ScriptAttempt.names(for: request)) { $1 }
+        environment["FLOWSPOOL_ENV"] = nil
+        environment["NO_COLOR"] = "1"
+        for name in plan.preset.passEnvironment where environment[name] == nil {
+            environment[name] = runner.context.environment[name]
+        }
+        environment.merge(plan.preset.environment) { $1 }
+        self.environment = environment
+    }
+
+    mutating func run() async -> AttemptResult {
+        if let text = runner.meter.usedUp() { return fail(.budget, text + "; nothing was started") }
+        if let missing = plan.missing.first { return fail(.runner, "{{\(missing.name)}} has no value") }
+        let git = Git(executor: executor, environment: environment, folder: folder)
+        do {
+            let tree = try await makeTree(git)
+            let wantsDiff = request.prompt.settings.gate.requiresDiff
+            let before =
+                wantsDiff ? try await WorkingTree.snapshot(of: tree.directory, excluding: runner.spoolPath, git: git) : nil
+            await runAgent(in: tree)
+            if result.outcome == .success { await ask(in: tree, before: before, git: git) }
+            await settle(tree, git)
+        } catch let error as Git.Failed {
+            _ = fail(.runner, error.description)
+        } catch {
+            _ = fail(.runner, "\(error)")
+        }
+        git.clean()
+        result.usage = usage
+        return result
+    }
+
+    // MARK: Working tree
+
+    private func makeTree(_ git: Git) async throws -> WorkingTree {
+        let cwd = request.prompt.settings.cwd.flatMap { $0.isEmpty ? nil : $0 }
+        let directory = cwd.map { $0.hasPrefix("/") ? $0 : request.repoRoot + "/" + $0 } ?? request.repoRoot
+        switch request.prompt.settings.agent.isolation ?? .shared {
+        case .shared: return WorkingTree(root: request.repoRoot, directory: directory)
+        case .scratch:
+            let scratch = try folder.directory.makeFolder("scratch")
+            return WorkingTree(root: scratch.path, directory: scratch.path)
+        case .worktree:
+            var parent = folder.path
+            if let spool = runner.spoolPath {
+                parent = try Directory(path: spool).folder(".flowspool").makeFolder("worktrees").path
+            }
+            return try await WorkingTree.makeWorktree(
+                around: directory, in: parent, job: request.job, attempt: request.attempt, git: git)
+        }
+    }
+
+    /// Says where a worktree with changes is, and removes one without.
+    private mutating func settle(_ tree: WorkingTree, _ git: Git) async {
+        guard tree.branch != nil else { return }
+        // Not even a cancelled attempt leaves an empty worktree behind.
+        let kept = await Task { [tree] in try? await tree.settle(git) }.value ?? true  // What cannot be told is kept.
+        guard kept else { return }
+        usage.worktree = tree.root
+        usage.branch = tree.branch
+        result.message += (result.message.isEmpty ? "" : "; ") + "its changes are in \(printable(tree.root))"
+    }
+
+    // MARK: The agent
+
+    private var transcriptName: String {
+        switch plan.preset.reader {
+        case .codex, .claude, .opencode: "transcript.jsonl"
+        case .gemini: "transcript.json"
+        case .aider, .text: "transcript.txt"
+        }
+    }
+
+    private mutating func runAgent(in tree: WorkingTree) async {
+        let paths = AgentPlan.Paths(
+            prompt: folder.path + "/" + Self.promptName, answer: folder.path + "/" + Self.answerName)
+        do throws(SystemCallError) {
+            try folder.write(Self.promptName, Data(plan.text.utf8))
+        } catch {
+            _ = fail(.runner, "\(error)")
+            return
+        }
+        let words = plan.arguments(paths, helpText: await helpText(in: tree))
+        let timeLeft = request.timeoutSeconds - begin.seconds
+        let limit = max(0.001, min(timeLeft, plan.budget.timeSeconds ?? .infinity))
+        let command = Command(
+            executable: words[0], arguments: Array(words.dropFirst()), environment: environment, workingDirectory: tree.directory,
+            inputPath: plan.preset.promptBy == .stdin ? paths.prompt : nil, outputPath: folder.path + "/" + transcriptName,
+            errorPath: folder.path + "/" + Self.errorsName, timeoutSeconds: limit, outputBytesMax: runner.outputBytesMax)
+        let watch = AgentWatch(
+            preset: plan.preset, model: plan.model, budget: plan.budget, job: request.job, runDirectory: request.runDirectory,
+            meter: runner.meter, clock: runner.clock)
+        var outcome = await watch.run(command, on: executor)
+        let errors = String(
+            decoding: (ProcessTable.read(command.errorPath ?? "", bytesMax: 4 << 20) ?? []).suffix(8192), as: UTF8.self)
+        outcome.stream.takeErrors(errors)
+        usage = outcome.stream.usage(runner: plan.preset.name, model: plan.model)
+        usage.price(plan.preset.price)
+        runner.meter.finish(request.job, usage.total(seconds: outcome.result.durationSeconds))
+        let answer = keepAnswer(outcome.stream.answer)
+        if outcome.stream.answer.isEmpty { outcome.stream.answer = answer }
+        let verdict = AgentVerdict.judge(
+            .init(
+                preset: plan.preset, ending: outcome.result.ending, cause: outcome.cause, stream: outcome.stream, errors: errors,
+                timeoutSeconds: limit, now: Date(timeIntervalSince1970: Double(runner.clock.wallMilliseconds()) / 1000),
+                timeZone: runner.timeZone))
+        take(verdict, seconds: outcome.result.durationSeconds)
+    }
+
+    /// What the installed program can do; only asked where a flag depends on it.
+    private func helpText(in tree: WorkingTree) async -> String {
+        guard !plan.preset.optional.isEmpty, let program = plan.preset.command.first else { return "" }
+        let path = folder.path + "/help.txt"
+        _ = await executor.run(
+            Command(
+                executable: program, arguments: ["--help"], environment: environment, workingDirectory: tree.directory,
+                outputPath: path,
+                timeoutSeconds: 20, outputBytesMax: 1 << 20))
+        let text = String(decoding: ProcessTable.read(path, bytesMax: 1 << 20) ?? [], as: UTF8.self)
+        // Left behind it would only be clutter.
+        try? folder.directory.remove("help.txt")
+        return text
+    }
+
+    /// The program's own answer file, where it wrote one; else the answer from the stream, put there.
+    private func keepAnswer(_ streamed: String) -> String {
+        // A missing or strange file means that there is none.
+        if let file = try? folder.directory.openForReading(Self.answerName), (try? file.status())?.kind == .regular,
+            let bytes = try? file.readAll(bytesMax: AgentStream.answerMax), !bytes.isEmpty
+        {
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        // The transcript has it, too.
+        if !streamed.isEmpty { try? folder.write(Self.answerName, Data(streamed.utf8)) }
+        return streamed
+    }
+
+    private mutating func take(_ verdict: AgentVerdict, seconds: Double) {
+        result.exitCode = verdict.exitCode
+        result.message = verdict.message
+        result.retryAt = verdict.retryAt
+        result.blocks = [
+            BlockResult(
+                block: 1, exitCode: verdict.exitCode, durationMilliseconds: Int(seconds * 1000), log: transcriptName,
+                failureClass: verdict.failure)
+        ]
+        if verdict.isCancelled {
+            result.outcome = .cancelled
+        } else if let failure = verdict.failure {
+            result.outcome = .failed
+            result.failureClass = failure
+            result.failedBlock = 1
+        } else {
+            result.lastOKBlock = 1
+        }
+    }
+
+    // MARK: Gates
+
+    private mutating func ask(in tree: WorkingTree, before: String?, git: Git) async {
+        let specification = request.prompt.settings.gate
+        // Missing: nothing was answered.
+        let answer = keepAnswer("")
+        if let path = request.prompt.settings.agent.output {
+            do throws(AnswerFile.Refused) {
+                try AnswerFile.write(answer, to: path, below: tree.root)
+            } catch {
+                _ = fail(.gate, error.text)
+                return
+            }
+        }
+        guard !specification.isEmpty else { return }
+        var problems = await runner.gate.ask(
+            specification, repoRoot: tree.root, folder: folder.path, environment: environment, executor: executor,
+            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: tree.directory)
+        if let problem = SchemaGate.problem(answer, specification, repoRoot: request.repoRoot) { problems.append(problem) }
+        if let before {
+            do throws(Git.Failed) {
+                let after = try await WorkingTree.snapshot(of: tree.directory, excluding: runner.spoolPath, git: git)
+                if after == before { problems.append("the working tree has not changed") }
+            } catch {
+                problems.append(error.description)
+            }
+        }
+        if Task.isCancelled {
+            result.outcome = .cancelled
+            result.message = "cancelled in the completion gate"
+            return
+        }
+        result.gate = problems.isEmpty ? .pass : .fail
+        if !problems.isEmpty { _ = fail(.gate, "completion gate: " + problems.joined(separator: "; ")) }
+    }
+
+    private mutating func fail(_ failure: FailureClass, _ message: String) -> AttemptResult {
+        result.outcome = .failed
+        result.failureClass = failure
+        result.message = message
+        result.usage = usage
+        return result
+    }
+}

@@ -1,0 +1,115 @@
+// One prompt made ready for one runner: which, with which model and permissions, the text that is sent, the command line that is
+// run. Made before anything runs, by preflight, by `flowspool runners --explain`, and by the runner itself: all see the same.
+
+import Foundation
+
+/// What a prompt comes to for its runner.
+public struct AgentPlan: Sendable {
+    public var preset: RunnerPreset
+    public var model: String?
+    public var permissions: SpoolConfiguration.Permissions
+    /// What is sent, exactly.
+    public var text: String
+    /// Placeholders without a value.
+    var missing: [PromptTemplate.Missing]
+    var isTooLong: Bool
+    public var budget: SpoolConfiguration.Budget
+    public var system: String?
+
+    /// - Throws: `NoRunner` where the prompt names none that exists.
+    public init(_ prompt: PromptFile, mode: ExecMode, context: RunnerContext) throws(RunnerCatalog.NoRunner) {
+        let settings = prompt.settings.agent
+        preset = try context.catalog.choose(settings, kind: mode == .http ? .http : .agent)
+        model = preset.model(for: settings)
+        permissions = preset.permissions(for: settings, spool: context.permissions)
+        budget = context.budget(for: settings, preset)
+        system = settings.system ?? preset.system
+        let filled = PromptTemplate(settings, variables: context.variables).fill(Self.body(prompt))
+        text = filled.text
+        missing = filled.missing.map {
+            .init(name: $0.name, line: $0.line + prompt.bodyFirstLine - 1 + Self.blankLines(prompt.body))
+        }
+        isTooLong = filled.isTooLong
+        if preset.kind == .agent, !settings.contextFiles.isEmpty {
+            text += (text.hasSuffix("\n") ? "\n" : "\n\n") + "Files to read first:\n"
+            text += settings.contextFiles.map { "- \($0)\n" }.joined()
+        }
+        // Where the runner has no flag for it, the system text stands before the prompt.
+        if preset.kind == .agent, let system, preset.systemFlag.isEmpty { text = system + "\n\n" + text }
+    }
+
+    /// The body without the blank lines above it.
+    private static func body(_ prompt: PromptFile) -> String {
+        var rest = prompt.body[...]
+        for _ in 0..<blankLines(prompt.body) { rest = rest.drop { !$0.isNewline }.dropFirst() }
+        return String(rest)
+    }
+
+    private static func blankLines(_ body: String) -> Int {
+        var count = 0
+        for line in body.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+            guard line.allSatisfy(\.isWhitespace) else { return count }
+            count += 1
+        }
+        return 0
+    }
+
+    /// Files of the run folder that the command names.
+    public struct Paths: Sendable {
+        public var prompt: String
+        public var answer: String
+        public init(prompt: String, answer: String) {
+            self.prompt = prompt
+            self.answer = answer
+        }
+    }
+
+    /// Program and arguments.
+    ///
+    /// - Parameter helpText: what the installed program's `--help` prints, for flags that only some versions have.
+    public func arguments(_ paths: Paths, helpText: String) -> [String] {
+        var words = preset.command
+        func add(_ flag: [String], _ value: String?) {
+            if !flag.isEmpty, let value { words += flag + [value] }
+        }
+        words += preset.permissionFlags[permissions] ?? []
+        for optional in preset.optional where Self.names(helpText, optional.flag) { words += optional.arguments }
+        add(preset.modelFlag, model)
+        add(preset.systemFlag, system)
+        add(preset.turnsFlag, budget.turns.map(String.init))
+        add(preset.costFlag, budget.costUSD.map { "\($0)" })
+        add(preset.answerFlag, paths.answer)
+        switch preset.promptBy {
+        case .stdin: break
+        case .file: words += preset.promptFlag + [paths.prompt]
+        case .argument: words += preset.promptFlag + [text]
+        }
+        return words + preset.trailing
+    }
+
+    private static func names(_ help: String, _ flag: String) -> Bool {
+        help.split { $0.isWhitespace || $0 == "," || $0 == "=" || $0 == "[" || $0 == "]" }.contains { $0 == flag }
+    }
+}
+
+/// The text that a prompt comes to.
+public enum PromptRendering {
+    /// What would be sent to the runner, exactly; for `exec_mode: script` the body.
+    ///
+    /// - Throws: `invalidInput` naming a placeholder without a value, or a runner that does not exist.
+    public static func text(for prompt: PromptFile, mode: ExecMode, context: RunnerContext) throws(FlowspoolError) -> String {
+        guard mode != .script else { return prompt.body }
+        let plan: AgentPlan
+        do throws(RunnerCatalog.NoRunner) {
+            plan = try AgentPlan(prompt, mode: mode, context: context)
+        } catch {
+            throw FlowspoolError(.invalidInput, "\(printable(prompt.name)): \(error.message)", hint: error.advice)
+        }
+        if let missing = plan.missing.first {
+            throw FlowspoolError(
+                .invalidInput, "\(printable(prompt.name)), line \(missing.line): {{\(missing.name)}} has no value",
+                hint: "set it under vars: or as FLOWSPOOL_VAR_\(missing.name)")
+        }
+        return plan.text
+    }
+}

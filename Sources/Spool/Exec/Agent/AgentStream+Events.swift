@@ -1,0 +1,230 @@
+// The events of each tool, after its documented format: codex `exec --json`, claude `stream-json`, opencode `--format json`,
+// gemini's one JSON document, aider's and llm's plain output. Unknown events and keys are let be.
+
+import Foundation
+
+extension JSON {
+    /// The value under a path of keys.
+    func at(_ keys: String...) -> JSON? {
+        var value: JSON? = self
+        for key in keys { value = value?[key] }
+        return value
+    }
+
+    var number: Double? {
+        switch self {
+        case .int(let value): Double(value)
+        case .double(let value): value
+        default: nil
+        }
+    }
+
+    /// A count, whatever form of number it has; negative ones are none.
+    var count: Int? {
+        guard let number, number >= 0, number < 1e15 else { return nil }
+        return Int(number)
+    }
+}
+
+extension AgentStream {
+    mutating func takeEvent(_ event: JSON) {
+        switch reader {
+        case .codex: takeCodex(event)
+        case .claude: takeClaude(event)
+        case .opencode: takeOpencode(event)
+        case .gemini, .aider, .text: break
+        }
+    }
+
+    mutating func finishDocument(_ text: String) {
+        switch reader {
+        case .gemini: finishGemini(text)
+        case .aider: finishAider(text)
+        default: answer = text
+        }
+    }
+
+    private mutating func addTokens(_ tokensIn: Int?, _ tokensOut: Int?) {
+        if let tokensIn { self.tokensIn = (self.tokensIn ?? 0) + tokensIn }
+        if let tokensOut { self.tokensOut = (self.tokensOut ?? 0) + tokensOut }
+    }
+
+    // MARK: codex
+
+    private mutating func takeCodex(_ event: JSON) {
+        let type = event["type"]?.stringValue ?? ""
+        switch type {
+        case "thread.started": session = event["thread_id"]?.stringValue
+        case "turn.started": turns = (turns ?? 0) + 1
+        case "turn.completed":
+            terminal = .success
+            addTokens(event.at("usage", "input_tokens")?.count, event.at("usage", "output_tokens")?.count)
+        case "turn.failed":
+            terminal = .failure(event.at("error", "message")?.stringValue ?? event["message"]?.stringValue ?? "the turn failed")
+        case "error": lastError = event["message"]?.stringValue ?? event.compact
+        case "item.completed":
+            let kind = event.at("item", "type")?.stringValue ?? event.at("item", "item_type")?.stringValue
+            switch kind {
+            case "agent_message", "assistant_message": answer = event.at("item", "text")?.stringValue ?? answer
+            // Each is one more round trip to the model.
+            case "command_execution", "file_change", "mcp_tool_call", "web_search": turns = (turns ?? 0) + 1
+            case "error": lastError = event.at("item", "message")?.stringValue ?? lastError
+            default: break
+            }
+        default:
+            if type.hasSuffix("approval_request") || type.hasSuffix("approval.requested") { question = "it asks for approval" }
+        }
+    }
+
+    // MARK: claude
+
+    private mutating func takeClaude(_ event: JSON) {
+        session = event["session_id"]?.stringValue ?? session
+        switch event["type"]?.stringValue {
+        case "system": model = event["model"]?.stringValue ?? model
+        case "assistant": takeClaudeMessage(event["message"] ?? .null)
+        case "rate_limit_event":
+            let info = event["rate_limit_info"]
+            if info?["status"]?.stringValue == "rejected", let time = (info?["resetsAt"] ?? info?["resets_at"])?.number {
+                resetsAt = Date(timeIntervalSince1970: time > 1e12 ? time / 1000 : time)
+            }
+        case "control_request":
+            if event.at("request", "subtype")?.stringValue == "can_use_tool" {
+                question = "it asks to use \(event.at("request", "tool_name")?.stringValue ?? "a tool")"
+            }
+        case "result": takeClaudeResult(event)
+        default: break
+        }
+    }
+
+    private mutating func takeClaudeMessage(_ message: JSON) {
+        let text = (message["content"]?.arrayValue ?? []).filter { $0["type"]?.stringValue == "text" }.compactMap {
+            $0["text"]?.stringValue
+        }
+        if !text.isEmpty { answer = text.joined(separator: "\n") }
+        guard let id = message["id"]?.stringValue, let usage = message["usage"] else { return }
+        usageOfMessage[id] = (Self.claudeInput(usage) ?? 0, usage["output_tokens"]?.count ?? 0)
+        turns = usageOfMessage.count
+        tokensIn = usageOfMessage.values.reduce(0) { $0 + $1.tokensIn }
+        tokensOut = usageOfMessage.values.reduce(0) { $0 + $1.tokensOut }
+    }
+
+    private static func claudeInput(_ usage: JSON) -> Int? {
+        guard let read = usage["input_tokens"]?.count else { return nil }
+        return read + (usage["cache_creation_input_tokens"]?.count ?? 0) + (usage["cache_read_input_tokens"]?.count ?? 0)
+    }
+
+    private mutating func takeClaudeResult(_ event: JSON) {
+        let subtype = event["subtype"]?.stringValue ?? ""
+        turns = event["num_turns"]?.count ?? turns
+        costUSD = event["total_cost_usd"]?.number ?? costUSD
+        if let usage = event["usage"] {
+            tokensIn = Self.claudeInput(usage) ?? tokensIn
+            tokensOut = usage["output_tokens"]?.count ?? tokensOut
+        }
+        denials = event["permission_denials"]?.arrayValue?.count ?? 0
+        let errors = (event["errors"]?.arrayValue ?? []).map { $0.stringValue ?? $0.compact }
+        let text = event["result"]?.stringValue ?? errors.joined(separator: "; ")
+        if subtype == "success", event["is_error"]?.boolValue == false {
+            answer = text
+            terminal = .success
+        } else if subtype.hasPrefix("error_max") {
+            terminal = .outOfBudget("it stopped itself: \(subtype)")
+        } else {
+            terminal = .failure(text.isEmpty ? "its result is \(subtype.isEmpty ? "an error" : subtype)" : text)
+        }
+    }
+
+    // MARK: opencode
+
+    private mutating func takeOpencode(_ event: JSON) {
+        session = event["sessionID"]?.stringValue ?? session
+        switch event["type"]?.stringValue {
+        case "step_start": turns = (turns ?? 0) + 1
+        case "text": addAnswer(event.at("part", "text")?.stringValue ?? "")
+        case "step_finish":
+            let part = event["part"] ?? event
+            addTokens(
+                part.at("tokens", "input").map { ($0.count ?? 0) + (part.at("tokens", "cache", "read")?.count ?? 0) },
+                part.at("tokens", "output").map { ($0.count ?? 0) + (part.at("tokens", "reasoning")?.count ?? 0) })
+            if let cost = part["cost"]?.number { costUSD = (costUSD ?? 0) + cost }
+        case "error":
+            let error = event["error"]
+            terminal = .failure(
+                error?.at("data", "message")?.stringValue ?? error?["message"]?.stringValue ?? error?["name"]?.stringValue
+                    ?? "it reports an error")
+        default: break
+        }
+    }
+
+    // MARK: gemini
+
+    private mutating func finishGemini(_ text: String) {
+        // Notices may stand before the document.
+        guard let start = text.firstIndex(of: "{"), let document = try? JSON.parse(String(text[start...])) else { return }
+        session = document["session_id"]?.stringValue
+        for (name, entry) in document.at("stats", "models")?.objectValue ?? [] {
+            model = model ?? name
+            addTokens(
+                entry.at("tokens", "prompt")?.count,
+                entry.at("tokens", "candidates").map { ($0.count ?? 0) + (entry.at("tokens", "thoughts")?.count ?? 0) })
+            if let requests = entry.at("api", "totalRequests")?.count { turns = (turns ?? 0) + requests }
+        }
+        answer = document["response"]?.stringValue ?? ""
+        if let error = document["error"], !error.isNull {
+            terminal = .failure(error["message"]?.stringValue ?? error.compact)
+        } else if document["response"]?.stringValue != nil {
+            terminal = .success
+        }
+    }
+
+    // MARK: aider
+
+    /// Aider exits 0 whatever happened; what its library reports stands on a line of its own, and `Tokens:` after an answer.
+    private mutating func finishAider(_ text: String) {
+        answer = text
+        var failure: String?
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix("Tokens: ") {
+                failure = nil
+                takeAiderUsage(line)
+            } else if line.hasPrefix("litellm."), line.contains("Error") || line.contains("Exception") {
+                failure = String(line)
+            } else if line.hasPrefix("Unable to ") || line.contains("not able to authenticate you") {
+                failure = failure ?? String(line)
+            }
+        }
+        terminal = failure.map { .failure($0) }
+    }
+
+    /// `Tokens: 2.1k sent, 120 received. Cost: $0.01 message, $0.02 session.`
+    private mutating func takeAiderUsage(_ line: Substring) {
+        turns = (turns ?? 0) + 1
+        let words = line.split { $0 == " " || $0 == "," }
+        for (number, word) in zip(words, words.dropFirst()) {
+            if word.hasPrefix("sent") { addTokens(Self.thousands(number), nil) }
+            if word.hasPrefix("received") { addTokens(nil, Self.thousands(number)) }
+            if word.hasPrefix("session"), number.hasPrefix("$") { costUSD = Double(number.dropFirst()) ?? costUSD }
+        }
+    }
+
+    private static func thousands(_ text: Substring) -> Int? {
+        let factor = text.hasSuffix("k") ? 1000.0 : text.hasSuffix("M") ? 1e6 : 1
+        return Double(factor == 1 ? text : text.dropLast()).map { Int($0 * factor) }
+    }
+
+    // MARK: Standard error
+
+    /// What tools tell there of usage: llm's `Token usage: 1,234 input, 56 output`.
+    mutating func takeErrors(_ text: String) {
+        guard reader == .text else { return }
+        for line in text.split(separator: "\n") where line.hasPrefix("Token usage: ") {
+            let words = line.dropFirst(13).split { $0 == " " }
+            for (number, word) in zip(words, words.dropFirst()) {
+                let digits = String(number.filter { $0 != "," })
+                if word.hasPrefix("input") { addTokens(Int(digits), nil) }
+                if word.hasPrefix("output") { addTokens(nil, Int(digits)) }
+            }
+        }
+    }
+}

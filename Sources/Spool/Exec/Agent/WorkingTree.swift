@@ -1,0 +1,161 @@
+// The folder that an agent works in: the prompt's own, a fresh git worktree on a branch of its own, or an empty scratch folder.
+// Also answers whether anything in it has changed. git gets arguments, never a line of text, and its output stays in the run folder.
+
+import Foundation
+
+/// Runs git for one attempt.
+struct Git: Sendable {
+    let executor: any Executor
+    let environment: [String: String]
+    /// For the output of git.
+    let folder: RunFolder
+
+    struct Failed: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// What git prints, without the final newline.
+    func callAsFunction(_ arguments: [String], in directory: String, adding more: [String: String] = [:]) async throws(Failed)
+        -> String
+    {
+        var environment = environment.merging(more) { $1 }
+        // A status must not write to the index of the user.
+        environment["GIT_OPTIONAL_LOCKS"] = "0"
+        environment["GIT_TERMINAL_PROMPT"] = "0"
+        environment["LC_ALL"] = "C"
+        let output = folder.path + "/git.out"
+        let errors = folder.path + "/git.err"
+        let result = await executor.run(
+            Command(
+                executable: "git", arguments: arguments, environment: environment, workingDirectory: directory,
+                outputPath: output, errorPath: errors, timeoutSeconds: 300))
+        guard result.ending == .exited(0) else {
+            let text = Self.read(errors)
+            let verb = arguments.first { !$0.hasPrefix("-") } ?? "git"
+            throw Failed(description: "git \(verb): \(text.isEmpty ? "\(result.ending)" : printable(text))")
+        }
+        return Self.read(output)
+    }
+
+    /// Takes away what git printed.
+    func clean() {
+        // What cannot be removed stays in the run folder, which is harmless.
+        for name in ["git.out", "git.err", "git.index"] { try? folder.directory.remove(name) }
+    }
+
+    private static func read(_ path: String) -> String {
+        var text = String(decoding: ProcessTable.read(path, bytesMax: 8 << 20) ?? [], as: UTF8.self)
+        while text.hasSuffix("\n") { text.removeLast() }
+        return text
+    }
+}
+
+/// Where one attempt of an agent works.
+struct WorkingTree: Sendable {
+    /// What takes the place of the repo root.
+    var root: String
+    /// The agent's working folder.
+    var directory: String
+    /// Of a worktree made for this attempt.
+    var branch: String?
+    /// The commit it began at.
+    var base: String?
+    /// The repository that it belongs to.
+    var repository: String?
+
+    /// The nearest folder at or above `path` that holds `.git`, links resolved; nil outside of a repository.
+    static func top(above path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        var folder = String(cString: resolved)
+        while true {
+            if access(folder + (folder == "/" ? "" : "/") + ".git", F_OK) == 0 { return folder }
+            guard folder != "/", let slash = folder.lastIndex(of: "/") else { return nil }
+            folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
+        }
+    }
+
+    /// Makes a worktree of the repository around `directory`, at its present commit, on a new branch.
+    ///
+    /// - Parameter parent: an existing folder for worktrees.
+    static func makeWorktree(
+        around directory: String, in parent: String, job: Int64, attempt: Int, git: Git
+    ) async throws(Git.Failed) -> WorkingTree {
+        guard let top = top(above: directory) else {
+            throw Git.Failed(description: "isolation: worktree needs a git repository, and \(printable(directory)) is in none")
+        }
+        let base = try await git(["rev-parse", "--verify", "HEAD"], in: top)
+        // Named after nothing that a prompt says; unique even where a ledger was begun anew.
+        var name = "job-\(job)-\(attempt)"
+        var number = 2
+        while access(parent + "/" + name, F_OK) == 0, number < 1000 {
+            name = "job-\(job)-\(attempt)-\(number)"
+            number += 1
+        }
+        var branch = "flowspool/" + name
+        let path = parent + "/" + name
+        let taken = try await git(["for-each-ref", "--format=%(refname:short)", "refs/heads/flowspool/"], in: top)
+        let names = Set(taken.split(separator: "\n").map(String.init))
+        number = 2
+        while names.contains(branch) {
+            branch = "flowspool/\(name)-\(number)"
+            number += 1
+        }
+        _ = try await git(["worktree", "add", "--quiet", "-b", branch, path, base], in: top)
+        let below = (realPath(directory) ?? directory).dropFirst(top.count)
+        var info = stat()
+        let inside = path + below
+        let isThere = stat(inside, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+        return WorkingTree(root: path, directory: isThere ? inside : path, branch: branch, base: base, repository: top)
+    }
+
+    /// Removes a worktree without changes, with its branch; one that has changes is kept.
+    ///
+    /// - Returns: whether it was kept.
+    func settle(_ git: Git) async throws(Git.Failed) -> Bool {
+        guard let branch, let base, let repository else { return false }
+        let changes = try await git(["status", "--porcelain", "--untracked-files=normal"], in: root)
+        let head = try await git(["rev-parse", "HEAD"], in: root)
+        if !changes.isEmpty || head != base { return true }
+        _ = try await git(["worktree", "remove", root], in: repository)
+        _ = try await git(["branch", "--quiet", "-D", branch], in: repository)
+        return false
+    }
+
+    /// The state of all files of a working tree, ignored ones apart, as one name: equal names, equal trees.
+    ///
+    /// A copy of the index takes the files in, and the objects go to the run folder, so nothing of the repository is touched.
+    static func snapshot(of directory: String, excluding spool: String?, git: Git) async throws(Git.Failed) -> String {
+        guard let top = top(above: directory) else {
+            throw Git.Failed(description: "verify.diff needs a git repository, and \(printable(directory)) is in none")
+        }
+        let index = git.folder.path + "/git.index"
+        let own = try await git(["rev-parse", "--path-format=absolute", "--git-path", "index"], in: top)
+        let objects = try await git(["rev-parse", "--path-format=absolute", "--git-path", "objects"], in: top)
+        let scratch = git.folder.path + "/git.objects"
+        mkdir(scratch, 0o700)
+        // Without an index yet, git begins an empty one.
+        if let bytes = ProcessTable.read(own, bytesMax: 512 << 20) {
+            do throws(SystemCallError) {
+                try git.folder.write("git.index", Data(bytes))
+            } catch {
+                throw Git.Failed(description: "\(error)")
+            }
+        }
+        let environment = ["GIT_INDEX_FILE": index, "GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects]
+        var paths = ["add", "--all", "--", "."]
+        if let spool = spool.flatMap(realPath), spool.hasPrefix(top + "/") {
+            paths.append(":(exclude,top)" + spool.dropFirst(top.count + 1))
+        }
+        _ = try await git(paths, in: top, adding: environment)
+        let tree = try await git(["write-tree"], in: top, adding: environment)
+        let head = (try? await git(["rev-parse", "--verify", "HEAD"], in: top)) ?? ""  // No commit yet is a state, too.
+        return head + " " + tree
+    }
+
+    static func realPath(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+}

@@ -1,0 +1,86 @@
+// A limit is an account's, not a job's: when one job of a runner meets it, all jobs of that runner wait until it ends, and the
+// jobs of others go on. It uses up no attempt and counts toward no threshold. The ledger keeps it through a restart.
+
+import Foundation
+
+extension Dispatcher {
+    /// Wait after the first limit whose end the tool did not tell; doubled with each that follows, up to the longest.
+    static let limitWaitMilliseconds: Int64 = 60_000
+    static let limitWaitMaxMilliseconds: Int64 = 3_600_000
+
+    /// Learns which runners are limited, and until when.
+    func loadLimits() throws {
+        for limit in try ledger.read({ try $0.runnerLimits() }) { remember(limit) }
+    }
+
+    private func remember(_ limit: RunnerLimit) {
+        limits[limit.runner] = limit
+        limitedUntil[limit.runner] = clock.monotonicMilliseconds() + max(0, limit.until - clock.wallMilliseconds())
+    }
+
+    /// When the job's runner may work again, in milliseconds from now; nil: now.
+    func limitLeft(of job: Job) -> Int64? {
+        guard let runner = job.runner, let until = limitedUntil[runner] else { return nil }
+        let left = until - clock.monotonicMilliseconds()
+        return left > 0 ? left : nil
+    }
+
+    /// How long the job that met a limit waits.
+    func limitWait(_ result: AttemptResult, _ job: Job) -> Int64 {
+        let now = clock.wallMilliseconds()
+        if let until = result.retryAt { return max(1000, Int64(until.timeIntervalSince1970 * 1000) - now) }
+        let strikes = job.runner.flatMap { limits[$0]?.strikes } ?? 0
+        return min(Self.limitWaitMilliseconds << Int64(min(strikes, 16)), Self.limitWaitMaxMilliseconds)
+    }
+
+    /// The end of an attempt is in the ledger: notes a limit that it met, or that there is none any more.
+    func noteLimit(_ job: Job, _ result: AttemptResult?) {
+        guard let runner = job.runner, let result else { return }
+        if result.failureClass == .rateLimited {
+            let until = job.notBefore ?? clock.wallMilliseconds()
+            // Jobs side by side meet one limit several times; it is one strike.
+            let isNew = limitLeft(of: job) == nil
+            let strikes = (limits[runner]?.strikes ?? 0) + (isNew ? 1 : 0)
+            let limit = RunnerLimit(
+                runner: runner, until: max(until, limits[runner]?.until ?? 0), strikes: strikes, why: result.message)
+            remember(limit)
+            note { try ledger.write { try $0.setLimit(limit) } }
+            for prepared in ready where prepared.job.runner == runner {
+                ready.removeAll { $0.job.id == prepared.job.id }
+                postpone(prepared.job)
+            }
+        } else if result.outcome == .success, limits.removeValue(forKey: runner) != nil {
+            limitedUntil[runner] = nil
+            note { try ledger.write { try $0.clearLimit(of: runner) } }
+        }
+    }
+
+    /// A job that is claimed and whose runner is limited goes back to wait.
+    func postpone(_ job: Job) {
+        guard let runner = job.runner, let left = limitLeft(of: job), let limit = limits[runner] else {
+            return giveBack(job, why: "given back: the limit of its runner has ended")
+        }
+        do {
+            try postponeOrThrow(job.id, left: left, why: "waits for the runner \(runner): \(limit.why)")
+        } catch {
+            unwritten.append(.giveBack(job.id, why: "given back: its runner is limited"))
+            trouble(error)
+        }
+    }
+
+    private func postponeOrThrow(_ id: Int64, left: Int64, why: String) throws {
+        let now = clock.wallMilliseconds()
+        guard var job = try ledger.read({ try $0.job(id) }), job.state == .active else { return }
+        if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
+        job.wait(.deferred, reason: "rate_limited: \(why)")
+        job.delay = left
+        job.notBefore = now + left
+        job.file = try filing.freeName(job.name, job: job.id, in: .drop)
+        guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
+        dueAt[id] = clock.monotonicMilliseconds() + left
+        _ = try filing.finishMove(job)
+        unconfirmed.append(id)
+        wantsWaiting = true
+        observe(.deferred(job))
+    }
+}
