@@ -36,7 +36,9 @@ import Spool
                     HoldCommand.self, ResumeCommand.self, ApproveCommand.self, RejectCommand.self, RetryCommand.self,
                     CancelCommand.self,
                 ]),
-            CommandGroup(name: "Set up", subcommands: [ProfileCommand.self, ScheduleCommand.self, FsckCommand.self]),
+            CommandGroup(
+                name: "Set up",
+                subcommands: [ProfileCommand.self, RunnersCommand.self, ScheduleCommand.self, FsckCommand.self]),
         ])
 
     /// Names that stand for a command of their own (`make install` links them).

@@ -19,7 +19,8 @@ struct JobView {
             ("priority", .int(job.priority)), ("path", JSON(spool.pathOf(job))), ("created_utc", Self.time(job.created)),
             ("started_utc", Self.time(job.started)), ("finished_utc", Self.time(job.finished)),
             ("duration_ms", job.duration.map { .int(Int($0)) } ?? .null), ("not_before_utc", Self.time(job.notBefore)),
-            ("exec_mode", JSON(job.mode)),
+            ("exec_mode", JSON(job.mode)), ("runner", JSON(job.runner)), ("tokens", JSON(job.tokens)),
+            ("cost_usd", job.costUSD.map { .double($0) } ?? .null),
         ]
     }
 
@@ -47,7 +48,7 @@ struct JobView {
             "failed_block": JSON(attempt.failedBlock), "completion_gate": .string(attempt.gate.rawValue),
             "message": .string(attempt.message), "run_dir": .string(spool.root.pathOf(attempt.runDirectory)),
             "started_utc": Self.time(attempt.started), "duration_ms": attempt.duration.map { .int(Int($0)) } ?? .null,
-            "blocks": Self.stored(attempt.blocksJSON),
+            "blocks": Self.stored(attempt.blocksJSON), "usage": attempt.usage?.json ?? .null,
         ]
     }
 
@@ -77,12 +78,24 @@ struct JobView {
         return status == .success ? "done" : status.rawValue
     }
 
+    /// `codex, 1234 tokens, $0.0123`; nil for a script.
+    static func usage(runner: String?, tokens: Int?, costUSD: Double?) -> String? {
+        guard let runner else { return nil }
+        var parts = [printable(runner)]
+        if let tokens { parts.append("\(tokens) tokens") }
+        if let costUSD { parts.append(UsageMeter.dollars(costUSD)) }
+        return parts.joined(separator: ", ")
+    }
+
     static let header = ["JOB", "STATE", "TRIES", "WHEN (UTC)", "TOOK", "NAME", "WHY"]
 
     static func row(_ job: Job) -> [String] {
-        [
+        let used =
+            job.tokens == nil && job.costUSD == nil ? nil : usage(runner: job.runner, tokens: job.tokens, costUSD: job.costUSD)
+        let why = [job.reason.isEmpty ? nil : printable(job.reason), used].compactMap { $0 }.joined(separator: " · ")
+        return [
             "\(job.id)", word(job), "\(job.attempts)", clock(job.finished ?? job.started ?? job.created),
-            job.duration.map { took($0) } ?? "", printable(job.name), printable(job.reason),
+            job.duration.map { took($0) } ?? "", printable(job.name), why,
         ]
     }
 

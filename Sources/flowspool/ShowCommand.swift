@@ -1,6 +1,7 @@
 // `flowspool show JOB`: everything the ledger knows of one job: facts, policy and where it came from, findings, attempts, history.
 
 import ArgumentParser
+import Foundation
 import Spool
 
 struct ShowCommand: AsyncParsableCommand {
@@ -23,11 +24,15 @@ struct ShowCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON document.")
     var json = false
 
+    @Flag(name: .customLong("prompt"), help: "Print exactly what an agent or a model is sent, and nothing else.")
+    var printsPrompt = false
+
     func run() async throws {
         try await reportingErrors {
             let spool = try SpoolFolder.open(at: spoolOptions.path)
             let ledger = try Ledger.look(at: spool)
             let wanted = job
+            if printsPrompt { return try printPrompt(spool, try ledger.read { try $0.find(wanted) }) }
             let facts = try ledger.read { tx in
                 let job = try tx.find(wanted)
                 return Facts(
@@ -42,6 +47,21 @@ struct ShowCommand: AsyncParsableCommand {
                 try StandardOutput.write(facts.text(spool))
             }
         }
+    }
+}
+
+extension ShowCommand {
+    private func printPrompt(_ spool: SpoolFolder, _ job: Job) throws {
+        guard let path = spool.pathOf(job), let bytes = FileManager.default.contents(atPath: path) else {
+            throw FlowspoolError(
+                .invalidInput, "\(job.title): its file is not there", hint: "`flowspool show \(job.id)` says where it was")
+        }
+        let prompt = PromptFile.read(name: job.name, bytes: bytes)
+        let configuration = try SpoolConfiguration.load(spool: spool.path)
+        // Before it was prepared, a job has no mode yet.
+        let mode = (job.mode ?? prompt.settings.execMode).flatMap(ExecMode.init(rawValue:)) ?? configuration.execMode ?? .script
+        let context = try RunnerContext(configuration, environment: environment)
+        try StandardOutput.write(try PromptRendering.text(for: prompt, mode: mode, context: context))
     }
 }
 
@@ -72,6 +92,9 @@ private struct Facts {
             lines.append("finished  \(JobView.clock(finished)) UTC" + (job.duration.map { ", ran \(JobView.took($0))" } ?? ""))
         }
         if let time = job.notBefore, job.state == .deferred { lines.append("not before \(JobView.clock(time)) UTC") }
+        if let usage = JobView.usage(runner: job.runner, tokens: job.tokens, costUSD: job.costUSD) {
+            lines.append("runner    \(usage)")
+        }
         if let mode = job.mode { lines.append("mode      \(printable(mode))") }
         if let lane = job.lane { lines.append("lane      \(printable(lane))") }
         if job.priority != 0 { lines.append("priority  \(job.priority)") }
@@ -105,6 +128,7 @@ private struct Facts {
         var lines = [head]
         if !attempt.message.isEmpty { lines.append("  \(printable(attempt.message))") }
         lines.append("  \(printable(spool.root.pathOf(attempt.runDirectory)))")
+        for fact in attempt.usage?.facts ?? [] { lines.append("  \(fact.key) \(printable(fact.value))") }
         for block in JobView.stored(attempt.blocksJSON).arrayValue ?? [] {
             let exit = block["exit_code"]?.intValue.map { "exit \($0)" } ?? block["failure_class"]?.stringValue ?? "not run"
             let mark = block["mark"]?.stringValue.map { " [\(printable($0))]" } ?? ""

@@ -18,6 +18,7 @@ extension Dispatcher {
         guard let entry = running.removeValue(forKey: id) else { return }
         wantsWaiting = true
         var result = result
+        if let usage = result.usage { ending.usage.add(usage, milliseconds: result.durationMilliseconds) }
         if result.outcome == .cancelled, !entry.cancelsJob {
             result.outcome = .interrupted
             result.failureClass = .interrupted

@@ -106,6 +106,8 @@ public struct RunEnding: Sendable, Hashable {
     public var failed = 0
     public var held = 0
     public var failures = FailureCounts()
+    /// What agents and models used in this run.
+    public var usage = UsageSum()
 
     public init(why: Why) { self.why = why }
 

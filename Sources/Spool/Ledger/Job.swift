@@ -49,11 +49,15 @@ public struct Job: Sendable, Hashable {
     public var duration: Int64?
     /// Who carries it out, in the modes `agent` and `http`; known once it has been prepared.
     public var runner: String?
+    /// What all its attempts used; kept by the ledger, `save` leaves it alone. nil: no agent or model told.
+    public var tokens: Int?
+    public var costUSD: Double?
 
     static let columns = """
         id, name, state, status, reason, place, file, from_place, from_file, arrival, priority, lane, batch, prompt_id, \
         prompt_sha, mode, profile, policy, policy_source, revision, attempts, budget_used, next_block, carried, not_before, \
-        delay, keeps_place, file_signature, created, started, finished, duration, runner
+        delay, keeps_place, file_signature, created, started, finished, duration, runner, \
+        tokens, cost_usd
         """
 
     /// Reads a row selected with `columns`, in that order.
@@ -100,6 +104,8 @@ public struct Job: Sendable, Hashable {
         finished = row[30]
         duration = row[31]
         runner = row[32]
+        tokens = row[33]
+        costUSD = row[34]
     }
 }
 

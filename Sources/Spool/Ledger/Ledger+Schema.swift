@@ -17,6 +17,9 @@ extension Ledger {
 
     private static let usageSQL = """
         ALTER TABLE jobs ADD COLUMN runner TEXT;
+        -- Of all attempts together.
+        ALTER TABLE jobs ADD COLUMN tokens INTEGER;
+        ALTER TABLE jobs ADD COLUMN cost_usd REAL;
         ALTER TABLE attempts ADD COLUMN runner TEXT;
         ALTER TABLE attempts ADD COLUMN model TEXT;
         ALTER TABLE attempts ADD COLUMN tokens_in INTEGER;

@@ -22,6 +22,23 @@ public struct UsageSum: Sendable, Hashable {
     public var milliseconds: Int64 = 0
     public init() {}
 
+    mutating func add(_ usage: RunUsage, milliseconds: Int) {
+        attempts += 1
+        tokensIn += usage.tokensIn ?? 0
+        tokensOut += usage.tokensOut ?? 0
+        turns += usage.turns ?? 0
+        costUSD += usage.costUSD ?? 0
+        self.milliseconds += Int64(milliseconds)
+    }
+
+    /// As summaries print it.
+    public var json: JSON {
+        [
+            "attempts": .int(attempts), "tokens_in": .int(tokensIn), "tokens_out": .int(tokensOut), "turns": .int(turns),
+            "cost_usd": .double(costUSD), "duration_ms": .int(Int(milliseconds)),
+        ]
+    }
+
     /// In the form in which a meter begins its day.
     public var total: UsageMeter.Total {
         var total = UsageMeter.Total()
@@ -61,6 +78,12 @@ extension LedgerTransaction {
                 usage.worktree,
                 usage.branch, job, attempt,
             ])
+        let tells = usage.tokensIn != nil || usage.tokensOut != nil
+        try execute(
+            """
+            UPDATE jobs SET tokens = CASE WHEN ?1 IS NULL THEN tokens ELSE ifnull(tokens, 0) + ?1 END,
+              cost_usd = CASE WHEN ?2 IS NULL THEN cost_usd ELSE ifnull(cost_usd, 0) + ?2 END WHERE id = ?3
+            """, [tells ? usage.tokens : nil, usage.costUSD, job])
     }
 
     /// What all attempts of a job used together; nil where no agent or model worked on it.

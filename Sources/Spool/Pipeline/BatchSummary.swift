@@ -59,6 +59,8 @@ public struct BatchSummary: Sendable, Equatable {
     public var failedCount = 0
     public var blocked = 0
     public var held = 0
+    /// What agents and models used.
+    public var usage = UsageSum()
     public var failStreak = 0
     public var failTotal = 0
     public var failFastThreshold: Int
@@ -103,31 +105,32 @@ public struct BatchSummary: Sendable, Equatable {
     public var json: JSON {
         var files = ContractFile.allCases.map { ($0.summaryKey, JSON.string($0.path(in: root))) }
         files.append(("go", .string(goFile ?? "")))
-        return .object([
-            ("run_utc", .string(Self.basicText(startedMilliseconds))),
-            ("status", .string(status.rawValue)),
-            ("pipeline_status", .string(pipelineStatus.rawValue)),
-            ("reason", .string(reason)),
-            ("root", .string(root)),
-            ("repo_root", .string(repoRoot)),
-            ("runner_mode", .string(runnerMode.rawValue)),
-            ("exec_mode_requested", JSON(execModeRequested?.rawValue)),
-            ("profile", JSON(profile)),
-            ("count_requested", .int(countRequested)),
-            ("ran", .int(ran)),
-            ("succeeded", .int(succeeded)),
-            ("failed", .int(failedCount)),
-            ("blocked", .int(blocked)),
-            ("held", .int(held)),
-            ("fail_streak", .int(failStreak)),
-            ("fail_total", .int(failTotal)),
-            ("thresholds", ["fail_fast": .int(failFastThreshold), "max_total_failures": .int(totalFailuresMax)]),
-            ("state_files", .object(files)),
-            ("run_id", .string(runID)),
-            ("finished_utc", JSON(finishedMilliseconds.map { utcText($0, fraction: false) })),
-            ("last_prompt", JSON(lastPrompt)),
-            ("exit_code", JSON(exitCode.map(Int.init))),
-            ("mini_skipped", .bool(skippedMini)),
-        ])
+        return .object(
+            [
+                ("run_utc", .string(Self.basicText(startedMilliseconds))),
+                ("status", .string(status.rawValue)),
+                ("pipeline_status", .string(pipelineStatus.rawValue)),
+                ("reason", .string(reason)),
+                ("root", .string(root)),
+                ("repo_root", .string(repoRoot)),
+                ("runner_mode", .string(runnerMode.rawValue)),
+                ("exec_mode_requested", JSON(execModeRequested?.rawValue)),
+                ("profile", JSON(profile)),
+                ("count_requested", .int(countRequested)),
+                ("ran", .int(ran)),
+                ("succeeded", .int(succeeded)),
+                ("failed", .int(failedCount)),
+                ("blocked", .int(blocked)),
+                ("held", .int(held)),
+                ("fail_streak", .int(failStreak)),
+                ("fail_total", .int(failTotal)),
+                ("thresholds", ["fail_fast": .int(failFastThreshold), "max_total_failures": .int(totalFailuresMax)]),
+                ("state_files", .object(files)),
+                ("run_id", .string(runID)),
+                ("finished_utc", JSON(finishedMilliseconds.map { utcText($0, fraction: false) })),
+                ("last_prompt", JSON(lastPrompt)),
+                ("exit_code", JSON(exitCode.map(Int.init))),
+                ("mini_skipped", .bool(skippedMini)),
+            ] + (usage.attempts > 0 ? [("usage", usage.json)] : []))
     }
 }

@@ -193,6 +193,16 @@ struct AgentAttempt {
         let specification = request.prompt.settings.gate
         // Missing: nothing was answered.
         let answer = keepAnswer("")
+        var problems: [String] = []
+        // Before the answer is put into the tree, which would be a change, too.
+        if let before {
+            do throws(Git.Failed) {
+                let after = try await WorkingTree.snapshot(of: tree.directory, excluding: runner.spoolPath, git: git)
+                if after == before { problems.append("the working tree has not changed") }
+            } catch {
+                problems.append(error.description)
+            }
+        }
         if let path = request.prompt.settings.agent.output {
             do throws(AnswerFile.Refused) {
                 try AnswerFile.write(answer, to: path, below: tree.root)
@@ -202,18 +212,10 @@ struct AgentAttempt {
             }
         }
         guard !specification.isEmpty else { return }
-        var problems = await runner.gate.ask(
+        problems += await runner.gate.ask(
             specification, repoRoot: tree.root, folder: folder.path, environment: environment, executor: executor,
             timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: tree.directory)
         if let problem = SchemaGate.problem(answer, specification, repoRoot: request.repoRoot) { problems.append(problem) }
-        if let before {
-            do throws(Git.Failed) {
-                let after = try await WorkingTree.snapshot(of: tree.directory, excluding: runner.spoolPath, git: git)
-                if after == before { problems.append("the working tree has not changed") }
-            } catch {
-                problems.append(error.description)
-            }
-        }
         if Task.isCancelled {
             result.outcome = .cancelled
             result.message = "cancelled in the completion gate"

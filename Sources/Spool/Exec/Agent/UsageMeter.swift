@@ -101,7 +101,7 @@ public final class UsageMeter: Sendable {
     }
 
     /// `$0.0123`: four decimals, because one answer often costs less than a cent.
-    static func dollars(_ amount: Double) -> String {
+    public static func dollars(_ amount: Double) -> String {
         let parts = Int64((min(amount, 1e12) * 10_000).rounded())
         let rest = String(parts % 10_000)
         return "$\(parts / 10_000).\(String(repeating: "0", count: 4 - rest.count))\(rest)"

@@ -41,6 +41,7 @@ struct Git: Sendable {
     func clean() {
         // What cannot be removed stays in the run folder, which is harmless.
         for name in ["git.out", "git.err", "git.index"] { try? folder.directory.remove(name) }
+        try? FileManager.default.removeItem(atPath: folder.path + "/git.objects")
     }
 
     private static func read(_ path: String) -> String {

@@ -1,0 +1,73 @@
+// What is sent to an OpenAI-compatible endpoint, as JSON: `/chat/completions` with messages, or `/completions` with one text.
+
+/// One request to a model.
+struct ChatRequest: Sendable, Hashable {
+    var api: AgentSettings.API
+    var model: String
+    var system: String?
+    var text: String
+    var temperature: Double?
+    var tokensMax: Int?
+
+    var path: String { api == .chat ? "/chat/completions" : "/completions" }
+
+    var body: JSON {
+        var members: [(String, JSON)] = [("model", .string(model))]
+        switch api {
+        case .chat:
+            let messages = Self.messages(system: system, text: text)
+            members.append(("messages", .array(messages.map { ["role": .string($0.role), "content": .string($0.content)] })))
+        case .completions:
+            members.append(("prompt", .string(system.map { "\($0)\n\n\(text)" } ?? text)))
+        }
+        if let temperature { members.append(("temperature", .double(temperature))) }
+        if let tokensMax { members.append(("max_tokens", .int(tokensMax))) }
+        members.append(("stream", true))
+        members.append(("stream_options", ["include_usage": true]))
+        return .object(members)
+    }
+
+    struct Message: Sendable, Hashable {
+        var role: String
+        var content: String
+    }
+
+    /// Prompty's `system:` lines and Dotprompt's `{{role "system"}}` divide a text into messages; without them it is the user's.
+    static func messages(system: String?, text: String) -> [Message] {
+        var messages: [Message] = []
+        var role = "user"
+        var lines: [Substring] = []
+        var isFenced = false
+        func close() {
+            let content = lines.joined(separator: "\n")
+            if content.contains(where: { !$0.isWhitespace }) {
+                messages.append(Message(role: role, content: String(content.trimming(while: \.isNewline))))
+            }
+            lines = []
+        }
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix("```") { isFenced.toggle() }
+            if !isFenced, let next = marker(line) {
+                close()
+                role = next.role
+                if !next.rest.isEmpty { lines.append(next.rest) }
+            } else {
+                lines.append(line)
+            }
+        }
+        close()
+        // One message is the text itself, to the byte.
+        if messages.count == 1, messages[0].role == "user" { messages = [Message(role: "user", content: text)] }
+        if let system { messages.insert(Message(role: "system", content: system), at: 0) }
+        return messages
+    }
+
+    private static func marker(_ line: Substring) -> (role: String, rest: Substring)? {
+        let bare = line.trimming(while: \.isWhitespace)
+        for role in ["system", "user", "assistant"] where bare == "\(role):" { return (role, "") }
+        guard bare.hasPrefix("{{role \""), let close = bare.range(of: "\"}}") else { return nil }
+        let name = bare[bare.index(bare.startIndex, offsetBy: 8)..<close.lowerBound]
+        let roles = ["system": "system", "user": "user", "model": "assistant", "assistant": "assistant"]
+        return roles[String(name)].map { ($0, bare[close.upperBound...]) }
+    }
+}

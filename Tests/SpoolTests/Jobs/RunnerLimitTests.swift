@@ -1,0 +1,108 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Spool
+
+/// Meets a limit the first time that it is asked, and then works.
+private final class LimitedRunner: Runner {
+    let runs = Mutex<[String]>([])
+    let retryAt: Date?
+    init(retryAt: Date?) { self.retryAt = retryAt }
+
+    func run(
+        _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
+    ) async -> AttemptResult {
+        let count = runs.withLock {
+            $0.append(request.prompt.name)
+            return $0.count
+        }
+        var usage = RunUsage(runner: "mine")
+        usage.tokensIn = 10
+        usage.costUSD = 0.5
+        var result = AttemptResult(outcome: .success, lastOKBlock: 1, message: "ok")
+        if count == 1 {
+            result = AttemptResult(outcome: .failed, failureClass: .rateLimited, message: "usage limit reached", retryAt: retryAt)
+        }
+        result.usage = usage
+        return result
+    }
+}
+
+@Suite struct RunnerLimitTests {
+    private func run(_ spool: TestSpool, _ runner: LimitedRunner, clock: any SpoolClock, events: EventList) async throws
+        -> RunEnding
+    {
+        let folder = try SpoolFolder.make(at: spool.path)
+        var settings = RunSettings(
+            command: "watch", runID: "test", repoRoot: spool.folder.path, environment: ["PATH": "/usr/bin:/bin"])
+        settings.drains = true
+        settings.deferredWaitMaxMilliseconds = 5000
+        var context = PreflightContext(repoRoot: spool.folder.path, searchPath: "/usr/bin:/bin")
+        let configuration = try SpoolConfiguration(
+            contents: Data("runners: {mine: {command: [/bin/true]}}".utf8), path: "spool.yaml")
+        context.runners = try RunnerContext(configuration, environment: [:])
+        let dispatcher = Dispatcher(
+            spool: folder, ledger: try Ledger(path: folder.ledgerPath), settings: settings,
+            preflight: Preflight(context: context, resolver: try TestSpool.resolver(), shell: nil),
+            runners: [.agent: runner, .script: ScriptRunner()], executor: LocalExecutor(graceSeconds: 0.1), clock: clock,
+            observe: { events.take($0) })
+        return try await dispatcher.run(hints: AsyncStream { $0.finish() })
+    }
+
+    private func drop(_ spool: TestSpool) throws {
+        for name in ["a.md", "b.md"] {
+            try Data("---\nexec_mode: agent\nisolation: scratch\n---\n# x\nDo it.\n".utf8).write(
+                to: URL(filePath: spool.path + "/" + name))
+        }
+        try spool.drop("c.md", "true")
+    }
+
+    @Test func limit_makesTheWholeRunnerWait_andOthersGoOn() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try drop(spool)
+        // In a second: the run waits for it, because it drains.
+        let runner = LimitedRunner(retryAt: Date().addingTimeInterval(1))
+        let events = EventList()
+        let ending = try await run(spool, runner, clock: SystemClock(), events: events)
+        #expect(ending.exitCode == 0)
+        #expect(ending.failures.total == 0)
+        #expect(events.started.contains("c.md"))
+        #expect(runner.runs.withLock { $0 }.first == "a.md")
+        // b waited without being tried.
+        #expect(runner.runs.withLock { $0 }.sorted() == ["a.md", "a.md", "b.md"])
+        #expect(spool.list("done") == ["a.md", "b.md", "c.md"])
+        let job = try #require(try spool.job("a.md"))
+        #expect(job.budgetUsed == 1)
+        #expect(job.runner == "mine")
+        #expect(job.tokens == 20)
+        #expect(job.costUSD == 1.0)
+        let transitions = try spool.ledger().read { try $0.transitions(of: try #require(try $0.job(named: "b.md")).id) }
+        #expect(transitions.contains { $0.why == "waits for the runner mine: usage limit reached" })
+        #expect(try spool.ledger().read { try $0.runnerLimits() }.isEmpty)
+        #expect(try spool.text("done/a.md").contains("runner: mine\n"))
+        #expect(try spool.ledger().read { try $0.usage(since: 0) }.tokensIn == 30)
+    }
+
+    @Test func limit_withoutATime_backsOff_andSurvivesTheRun() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try drop(spool)
+        let runner = LimitedRunner(retryAt: nil)
+        _ = try await run(spool, runner, clock: SystemClock(), events: EventList())
+        #expect(runner.runs.withLock { $0 } == ["a.md"])
+        let limits = try spool.ledger().read { try $0.runnerLimits() }
+        #expect(limits.map(\.strikes) == [1])
+        for name in ["a.md", "b.md"] {
+            let job = try #require(try spool.job(name))
+            #expect(job.state == .deferred)
+            #expect(job.budgetUsed == 0)
+        }
+        // A later run still knows: a new prompt of that runner waits, too.
+        try Data("---\nexec_mode: agent\n---\n# x\nDo it.\n".utf8).write(to: URL(filePath: spool.path + "/d.md"))
+        _ = try await run(spool, runner, clock: SystemClock(), events: EventList())
+        #expect(runner.runs.withLock { $0 } == ["a.md"])
+        #expect(try spool.job("d.md")?.state == .deferred)
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import Testing
+
+@testable import Spool
+
+@Suite struct AgentChecksTests {
+    private let bench = AgentBench()
+
+    private func check(
+        _ yaml: String, body: String = "Do it.", mode: ExecMode = .agent, spool: String = "", shell: (any ShellChecking)? = nil
+    ) async throws -> PreflightReport {
+        bench.program("codex", "true")
+        var context = PreflightContext(repoRoot: bench.repo, searchPath: bench.bin + ":/usr/bin:/bin", modeOverride: mode)
+        context.runners = try bench.context(spool)
+        let preflight = Preflight(context: context, resolver: try TestSpool.resolver(), shell: shell)
+        return await preflight.check(PromptFile.read(name: "p.md", bytes: Data("---\n\(yaml)\n---\n\n\(body)\n".utf8)))
+    }
+
+    private func codes(_ report: PreflightReport) -> [Finding.Code] { (report.errors + report.warnings).map(\.code) }
+
+    @Test func plainPrompt_forAnAgent_hasRunnerAndLane() async throws {
+        await bench.makeRepository()
+        let report = try await check("cwd: .")
+        #expect(codes(report).isEmpty)
+        #expect(report.runner == "codex")
+        #expect(report.lane == "tree:" + (WorkingTree.realPath(bench.repo) ?? ""))
+        #expect(try await check("isolation: worktree").lane == nil)
+    }
+
+    @Test func placeholderWithoutValue_isAnErrorOnItsLine() async throws {
+        let report = try await check("x: 1", body: "Fix\n{{what}} now")
+        #expect(report.errors.map(\.code) == [.placeholderLeft])
+        #expect(report.errors.first?.line == 6)
+        #expect(codes(try await check("vars: {what: it}", body: "Fix {{what}}")).isEmpty)
+    }
+
+    @Test func missingProgram_unknownRunner_andEmptyText_areErrors() async throws {
+        #expect(codes(try await check("runner: claude")) == [.interpreterMissing])
+        #expect(codes(try await check("runner: nobody")) == [.frontMatterInvalid])
+        #expect(codes(try await check("runner: local")) == [.frontMatterInvalid])
+        #expect(codes(try await check("x: 1", body: "")) == [.nothingToRun])
+        #expect(codes(try await check("isolation: worktree")) == [.frontMatterInvalid])
+    }
+
+    @Test func fullPermissions_areAWarning_unlessAllowed() async throws {
+        #expect(codes(try await check("permissions: full")) == [.agentFullAccess])
+        #expect(codes(try await check("permissions: full", spool: "allow_full: yes")).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("base_url: http://127.0.0.1:1/v1", "", true), ("base_url: http://127.0.0.1:1/v1\napi_key_env: A_API_KEY", "", false),
+        ("base_url: https://evil.example/v1", "", false), ("base_url: https://evil.example/v1\napi_key_env: none", "", false),
+        ("base_url: https://good.example/v1\napi_key_env: A_API_KEY", "allow_hosts: [good.example]", true),
+        ("runner: openai", "", false), ("runner: openai", "allow_hosts: [api.openai.com]", true),
+        ("runner: openai\nbase_url: http://127.0.0.1:1", "", true),
+        ("runner: r", "runners: {r: {base_url: 'http://x.example/v1', api_key_env: K}}", true),
+        ("runner: r\nbase_url: http://y.example/v1", "runners: {r: {base_url: 'http://x.example/v1', api_key_env: K}}", false),
+    ])
+    func hosts_areThoseThatSpoolYamlNames(_ yaml: String, _ spool: String, _ isAllowed: Bool) async throws {
+        let report = try await check(yaml, mode: .http, spool: spool)
+        #expect(codes(report) == (isAllowed ? [] : [.hostNotAllowed]))
+    }
+
+    @Test func verifyCommand_isJudgedLikeABlock() async throws {
+        let report = try await check("verify: {command: 'rm -rf /'}", shell: WordCheck(word: "rm -rf"))
+        #expect(report.warnings.map(\.code) == [.destructiveFS])
+        #expect(report.warnings.first?.line == 2)
+    }
+
+    @Test func verifyDiff_outsideOfAgents_isAnError() async throws {
+        #expect(codes(try await check("verify: {diff: required}", mode: .http)) == [.frontMatterInvalid])
+    }
+
+    @Test func catalog_namesEveryFault() {
+        let yaml =
+            "runners:\n  a: {command: x, base_url: y}\n  b: {kind: http}\n  codex: {mode: fast}\n  c: {command: [c], prompt: shout}\n"
+        #expect {
+            _ = try bench.context(yaml)
+        } throws: { error in
+            let text = (error as? FlowspoolError)?.message ?? ""
+            return ["line 2", "line 3", "line 4", "line 5"].allSatisfy(text.contains)
+        }
+    }
+
+    @Test func rendering_isExactlyWhatIsSent() throws {
+        let prompt = PromptFile.read(
+            name: "p.md", bytes: Data("---\nvars: {a: 1}\ncontext_files: [x.py]\n---\n\nDo {{a}}.\n".utf8))
+        let context = try bench.context()
+        #expect(
+            try PromptRendering.text(for: prompt, mode: .agent, context: context) == "Do 1.\n\nFiles to read first:\n- x.py\n")
+        let missing = PromptFile.read(name: "p.md", bytes: Data("Do {{b}}.\n".utf8))
+        #expect(throws: FlowspoolError.self) { try PromptRendering.text(for: missing, mode: .agent, context: context) }
+    }
+}
