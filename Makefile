@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint check bench risk torture stage install uninstall clean
+.PHONY: help setup build run test test-llm lint check bench risk torture stage install uninstall clean
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -35,7 +35,7 @@ NAMES := prompt-preflight prompt-exec prompt-pipeline prompt-flow-profile
 STAGE := .build/stage
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s%s\n", $$1, $$2 }'
 
 setup: ## install the Debian packages that building needs
 	@scripts/setup build
@@ -56,9 +56,13 @@ test: ## set up, then run every test
 	swift test --no-parallel $(TEST_FLAGS)
 	Tests/Torture/run --quick
 
+test-llm: ## test with a real model (sets it up once, outside of this folder)
+	@scripts/setup test
+	scripts/test-llm
+
 lint: ## check the format of the Swift code, and the shell scripts
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	shellcheck scripts/setup .ci/run
+	shellcheck scripts/setup scripts/test-llm .ci/run
 
 bench: build ## measure beside the peers and the machine's limit
 	@scripts/setup build bench

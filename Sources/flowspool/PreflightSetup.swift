@@ -15,6 +15,7 @@ enum PreflightSetup {
         [
             .script: ScriptRunner(logBytesMax: configuration.logLimitBytes),
             .agent: AgentRunner(context: agents, meter: meter, spoolPath: spoolPath),
+            .http: HTTPRunner(context: agents, meter: meter),
         ]
     }
 
