@@ -24,7 +24,8 @@ struct InPlaceOptions: ParsableArguments {
         let settings = OpenedSpool.makeSettings(facts, configuration, now: SystemClock().wallMilliseconds())
         let agents = try RunnerContext(configuration, environment: environment)
         let runners = PreflightSetup.runners(
-            configuration, agents, meter: UsageMeter(budgets: configuration.budgets), spoolPath: SpoolFolder.isSpool(path) ? path : nil)
+            configuration, agents, meter: UsageMeter(budgets: configuration.budgets),
+            spoolPath: SpoolFolder.isSpool(path) ? path : nil)
         let preflight = try PreflightSetup.make(
             facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: nil,
             modes: Set(runners.keys), runners: agents)
