@@ -24,7 +24,9 @@ struct Batch: Sendable {
         var summary = makeSummary(opened)
         try requireGo(opened, &summary)
         if !skipsMini { try MiniGate.check(facts) }
-        let waiting = try WaitingPrompts(spool: opened.spool, ledger: opened.ledger) { opened.isSettled($0, isBatch: true) }
+        // What a dead runner had in hand waits again, and belongs to this batch.
+        if !isDryRun { try await Dispatcher.recover(opened.spool, opened.ledger) }
+        let waiting = try look(opened)
         let plan = try BatchPlan(names: waiting.names, roots: roots(opened), selection: selection)
         try opened.contract.writePlan(plan)
         try opened.contract.writePreview(plan.pending(isDone: waiting.isSettled))
@@ -34,7 +36,8 @@ struct Batch: Sendable {
             return try finish(opened, summary, code: 0)
         }
         try opened.contract.writeSummary(summary)
-        let (ending, tally) = try await runSession(opened, plan)
+        let names = plan.names.filter { !waiting.isSettled($0) }
+        let (ending, tally) = try await runSession(opened, names)
         fill(&summary, ending, tally)
         try writeResume(opened, plan, summary)
         let code: Int32 = ending.why == .stopped ? 75 : ending.exitCode
@@ -62,6 +65,13 @@ struct Batch: Sendable {
         throw error
     }
 
+    private func look(_ opened: OpenedSpool) throws -> WaitingPrompts {
+        try WaitingPrompts(
+            spool: opened.spool, ledger: opened.ledger, state: opened.contract.state, keepsAll: keeps,
+            sizeMax: opened.configuration.sizeLimitBytes
+        ) { opened.isSettled($0, isBatch: true) }
+    }
+
     private func roots(_ opened: OpenedSpool) -> [String] {
         let resolved = URL(fileURLWithPath: opened.spool.path).resolvingSymlinksInPath().path
         return resolved == opened.spool.path ? [resolved] : [opened.spool.path, resolved]
@@ -79,12 +89,12 @@ struct Batch: Sendable {
         return summary
     }
 
-    private func runSession(_ opened: OpenedSpool, _ plan: BatchPlan) async throws -> (RunEnding, BatchTally) {
+    private func runSession(_ opened: OpenedSpool, _ names: [String]) async throws -> (RunEnding, BatchTally) {
         var settings = opened.settings
         settings.isBatch = true
         settings.drains = true
-        settings.batchNames = plan.names
-        settings.startsMax = plan.count > 0 ? plan.count : nil
+        settings.batchNames = names
+        settings.startsMax = selection.count > 0 ? selection.count : nil
         settings.keepsAll = keeps
         let reporter = RunReporter(isQuiet: isSilent || printsJSON || isatty(STDOUT_FILENO) == 0)
         let tally = BatchTally()
@@ -126,7 +136,7 @@ struct Batch: Sendable {
     }
 
     private func writeResume(_ opened: OpenedSpool, _ plan: BatchPlan, _ summary: BatchSummary) throws {
-        let waiting = try WaitingPrompts(spool: opened.spool, ledger: opened.ledger) { opened.isSettled($0, isBatch: true) }
+        let waiting = try look(opened)
         let left = Set(waiting.names)
         let next = plan.names.first { left.contains($0) && !waiting.isSettled($0) }
         try opened.contract.writeResume(

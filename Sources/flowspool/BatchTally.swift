@@ -23,7 +23,7 @@ final class BatchTally: Sendable {
             case .finished(let job, _):
                 facts.last = job.name
                 if job.state == .failed { add(job, &facts) }
-            case .blocked(let job, _):
+            case .blocked(let job, _), .refused(let job):
                 facts.last = job.name
                 facts.blocked += 1
                 add(job, &facts)

@@ -1,5 +1,7 @@
 // Signals and the end of a run. The first TERM or INT asks the dispatcher to drain, the second to stop at once; both are passed
-// on, so that a signal that comes before a spool is open is not lost. One service group holds the run and the signals.
+// on, so that a signal that comes before a spool is open is not lost. HUP reads spool.yaml again under `watch`; a batch, which
+// has no use for that, takes it as a request to stop, unless its caller ignores it (nohup). One service group holds the run and
+// the signals.
 
 import Foundation
 import Logging
@@ -14,9 +16,14 @@ final class RunControl: Sendable {
         var dispatcher: Dispatcher?
         var stops = 0
         var ending: RunEnding?
+        var reload: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
+    /// Told of the first request to stop.
+    private let stopping: @Sendable () -> Void
+
+    init(stopping: @escaping @Sendable () -> Void = {}) { self.stopping = stopping }
 
     var isStopping: Bool { state.withLock { $0.stops > 0 } }
     /// How the last session ended.
@@ -44,23 +51,47 @@ final class RunControl: Sendable {
             state.stops += 1
             return (state.dispatcher, state.stops)
         }
+        if stops == 1 { stopping() }
         if stops == 1 { dispatcher?.drain() } else { dispatcher?.stopNow() }
+    }
+
+    /// What HUP does from now on; nil: it stops.
+    func onHangup(_ reload: (@Sendable () -> Void)?) { state.withLock { $0.reload = reload } }
+
+    /// The terminal has gone, or somebody asks for the settings to be read again.
+    func hangUp() {
+        guard let reload = state.withLock({ $0.reload }) else { return stop() }
+        reload()
     }
 }
 
 /// Turns signals into requests.
 struct SignalService: Service {
     let control: RunControl
+    let takesHangup: Bool
 
     func run() async throws {
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
-        for await _ in signals.cancelOnGracefulShutdown() { control.stop() }
+        var trapped: [UnixSignal] = [.sigterm, .sigint]
+        if takesHangup { trapped.append(.sighup) }
+        let signals = await UnixSignalsSequence(trapping: trapped)
+        for await signal in signals.cancelOnGracefulShutdown() {
+            if signal == .sighup { control.hangUp() } else { control.stop() }
+        }
+    }
+
+    /// Whether HUP comes as a signal at all: under nohup(1) it is ignored, and stays so.
+    static var isHangupIgnored: Bool {
+        var action = sigaction()
+        guard sigaction(SIGHUP, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN, <signal.h>
     }
 }
 
 enum RunLifecycle {
     /// Runs `service` with signals handled, until it ends.
-    static func run(_ service: some Service, control: RunControl) async throws {
+    ///
+    /// - Parameter takesHangup: whether HUP is a request even where the caller ignores it.
+    static func run(_ service: some Service, control: RunControl, takesHangup: Bool = false) async throws {
         var logger = Logger(label: "flowspool") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let group = ServiceGroup(
@@ -69,7 +100,9 @@ enum RunLifecycle {
                     .init(
                         service: service, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup),
-                    .init(service: SignalService(control: control)),
+                    .init(
+                        service: SignalService(
+                            control: control, takesHangup: takesHangup || !SignalService.isHangupIgnored)),
                 ], logger: logger))
         try await group.run()
     }

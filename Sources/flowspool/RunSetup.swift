@@ -22,6 +22,7 @@ struct OpenedSpool: Sendable {
     let facts: RunFacts
     let spool: SpoolFolder
     let lock: RunnerLock
+    let contractLock: ContractLock
     let ledger: Ledger
     let configuration: SpoolConfiguration
     let contract: ContractFiles
@@ -31,13 +32,23 @@ struct OpenedSpool: Sendable {
     /// Opens the spool, making what is missing of it, and takes its lock.
     init(_ facts: RunFacts) throws {
         self.facts = facts
+        try Self.check(facts)
         spool = try SpoolFolder.make(at: facts.spoolPath, allowsShared: facts.allowsShared)
         configuration = try SpoolConfiguration.load(spool: spool.path)
         let now = SystemClock().wallMilliseconds()
         lock = try RunnerLock(spool, command: facts.command, now: now)
+        contractLock = try ContractLock(root: spool.root)
         ledger = try Ledger(path: spool.ledgerPath)
         contract = try ContractFiles(root: spool.root)
         settings = Self.makeSettings(facts, configuration, now: now)
+    }
+
+    /// Judges what stands in a folder before anything is made in it: what is refused here leaves the folder as it was.
+    private static func check(_ facts: RunFacts) throws {
+        var info = stat()
+        guard stat(facts.spoolPath, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else { return }
+        _ = try SpoolConfiguration.load(spool: facts.spoolPath)
+        try ContractFiles.check(try Directory(path: facts.spoolPath))
     }
 
     /// Whether a prompt that was put back in its place is to be left alone. A success counts while `.prompt-pipeline.state`
@@ -52,7 +63,7 @@ struct OpenedSpool: Sendable {
     static func makeSettings(_ facts: RunFacts, _ configuration: SpoolConfiguration, now: Int64) -> RunSettings {
         var settings = RunSettings(
             command: facts.command, runID: "\(BatchSummary.basicText(now))-\(getpid())", repoRoot: facts.repoRoot,
-            environment: configuration.environment(facts.environment))
+            environment: configuration.environment(facts.environment.filter { $0.key != SystemdNotify.variable }))
         settings.jobs = facts.jobs ?? configuration.jobs
         settings.timeoutOverrideSeconds = facts.timeoutSeconds
         settings.timeoutDefaultSeconds = configuration.timeoutSeconds
@@ -70,6 +81,7 @@ struct RunSession {
     let settings: RunSettings
     let dispatcher: Dispatcher
     private let journal: ContractJournal
+    private let notices: RunNotices
 
     /// - Parameter observe: told of every event, besides the contract files.
     init(_ opened: OpenedSpool, settings: RunSettings, observe: @escaping @Sendable (RunEvent) -> Void) throws {
@@ -78,6 +90,8 @@ struct RunSession {
         let contract = opened.contract
         let journal = ContractJournal(files: contract) { _ = report($0) }
         self.journal = journal
+        let notices = RunNotices(opened, runID: settings.runID, isBatch: settings.isBatch)
+        self.notices = notices
         let configuration = opened.configuration
         let agents = try RunnerContext(configuration, environment: opened.facts.environment)
         let runners = PreflightSetup.runners(
@@ -92,6 +106,7 @@ struct RunSession {
             isDone: isSettled, recordKept: { job in if let id = job.promptID { try contract.state.add(id) } },
             observe: { event in
                 journal.take(event)
+                notices.take(event)
                 observe(event)
             })
     }
@@ -107,9 +122,20 @@ struct RunSession {
         { opened.isSettled($0, isBatch: isBatch) }
     }
 
+    /// Gives the run what `configuration` says, as far as that can change while it goes on; the flags stay.
+    ///
+    /// - Returns: keys that have changed and take effect at the next start only.
+    func adjust(to configuration: SpoolConfiguration) -> [String] {
+        dispatcher.adjust(
+            RunAdjustment(OpenedSpool.makeSettings(opened.facts, configuration, now: SystemClock().wallMilliseconds())))
+        notices.reload(configuration)
+        return configuration.keysForNextStart(comparedWith: opened.configuration)
+    }
+
     /// Runs to the end, with the contract files written beside.
     func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
         async let written: Void = journal.run()
+        async let told: Void = notices.run()
         let result: Result<RunEnding, any Error>
         do {
             result = .success(try await dispatcher.run(hints: hints))
@@ -117,7 +143,9 @@ struct RunSession {
             result = .failure(error)
         }
         journal.finish()
+        notices.finish()
         await written
+        await told
         return try result.get()
     }
 }

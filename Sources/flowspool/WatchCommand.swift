@@ -47,7 +47,7 @@ struct WatchCommand: AsyncParsableCommand {
                 resolver: try profileOptions.resolver(toggles: toggleOptions, repoRoot: repoRoot), allowsShared: allowShared,
                 jobs: try Self.checkJobs(jobs), execMode: try ExecModeOption.read(execMode), environment: environment)
             let service = WatchService(facts: facts, drains: drain, poll: poll ? true : nil)
-            try await RunLifecycle.run(service, control: service.control)
+            try await RunLifecycle.run(service, control: service.control, takesHangup: true)
             guard let ending = service.control.ending else { return }
             if drain, ending.exitCode != 0 { throw ExitCode(ending.exitCode) }
         }
@@ -79,7 +79,17 @@ struct WatchService: Service {
     let drains: Bool
     /// nil: as spool.yaml says, else by the file system.
     let poll: Bool?
-    let control = RunControl()
+    let control: RunControl
+    private let supervisor: Supervisor
+
+    init(facts: RunFacts, drains: Bool, poll: Bool?) {
+        self.facts = facts
+        self.drains = drains
+        self.poll = poll
+        let supervisor = Supervisor(environment: facts.environment)
+        self.supervisor = supervisor
+        control = RunControl(stopping: { supervisor.stopping() })
+    }
 
     func run() async throws {
         let reporter = RunReporter()
@@ -96,12 +106,28 @@ struct WatchService: Service {
             let opened = try OpenedSpool(facts)
             var settings = opened.settings
             settings.drains = drains
-            let session = try RunSession(opened, settings: settings) { reporter.take($0) }
+            let session = try RunSession(opened, settings: settings) { [supervisor] event in
+                reporter.take(event)
+                if case .started = event { supervisor.ready() }
+            }
             control.set(session.dispatcher)
+            control.onHangup { [supervisor] in supervisor.reloading { Self.reload(session) } }
             if !drains { announce(session) }
             let ending = try await session.run(hints: pump.next())
             control.clear(ending)
             if ending.why != .replaced || control.isStopping { return }
+        }
+    }
+
+    /// Reads spool.yaml again. A file with a fault changes nothing.
+    private static func reload(_ session: RunSession) {
+        do throws(FlowspoolError) {
+            let later = session.adjust(to: try SpoolConfiguration.load(spool: session.opened.spool.path))
+            let rest = later.isEmpty ? "" : "; the change of \(later.joined(separator: ", ")) takes effect at the next start"
+            StandardError.write("\(StandardError.prefix)spool.yaml was read again\(rest)\n")
+        } catch {
+            _ = report(error)
+            StandardError.write("\(StandardError.prefix)spool.yaml was not taken over: the settings stay as they were\n")
         }
     }
 

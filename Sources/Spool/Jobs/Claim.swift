@@ -26,7 +26,9 @@ struct Claim: Sendable {
     let quiet: QuietPeriod
     let clock: any SpoolClock
     /// Largest prompt, in bytes.
-    let sizeMax: Int
+    var sizeMax: Int
+    /// What a refused prompt counts against: the thresholds and the run; nil: nothing is counted.
+    var counting: (policy: Policy, runID: String)?
 
     func claim(_ job: Job) throws -> ClaimOutcome {
         guard let status = try spool.root.status(job.file) else { return try withdraw(job) }
@@ -126,7 +128,14 @@ struct Claim: Sendable {
         // Which file this is, so that its move can be finished even if a new file takes the name meanwhile.
         refused.fileSignature = try spool.directory(job.place)?.status(job.file)?.identity
         refused.finished = now
-        guard try ledger.write({ try $0.save(refused, expecting: job.state, why: reason, now: now) }) else { return .lost }
+        let ended = refused
+        let isSaved = try ledger.write { tx in
+            guard try tx.save(ended, expecting: job.state, why: reason, now: now) else { return false }
+            // In one transaction, so that a crash can never separate a failure from its count.
+            if let counting { _ = try EndOfJob.count(ended, counting.policy, runID: counting.runID, now: now, tx) }
+            return true
+        }
+        guard isSaved else { return .lost }
         refused = try filing.finishMove(refused)
         try filing.explain(refused, "\(refused.name): \(reason)")
         return .refused(refused)

@@ -166,6 +166,13 @@ extension Dispatcher {
 
     // MARK: Batch
 
+    /// Puts a spool whose runner died back in order, as `run` does first: a batch must see what waits before it plans. Call it
+    /// with the spool's lock held.
+    public static func recover(_ spool: SpoolFolder, _ ledger: Ledger, clock: any SpoolClock = SystemClock()) async throws {
+        let filing = Filing(spool: spool, ledger: ledger)
+        try await Recovery(spool: spool, ledger: ledger, filing: filing, executor: LocalExecutor(), clock: clock).run()
+    }
+
     /// Begins a batch: failure counts of its own, and all that waits belongs to it.
     func startBatch() throws {
         let now = clock.wallMilliseconds()

@@ -99,7 +99,10 @@ extension Dispatcher {
         case .refused(let job):
             preparing[job.id] = nil
             unconfirmed.append(job.id)
+            ending.ran += 1
+            ending.failed += 1
             observe(.refused(job))
+            note { try learnCounts() }
         case .lost(let id):
             preparing[id] = nil
         case .trouble(let id, let error):
@@ -107,6 +110,15 @@ extension Dispatcher {
             unwritten.append(.giveBack(id, why: "given back: \(error.message)"))
             trouble(error)
         }
+    }
+
+    /// A claim that was refused has counted itself, and may have crossed a threshold.
+    private func learnCounts() throws {
+        let (counts, crossed) = try ledger.read { (try $0.failureCounts(), try $0.openHold()) }
+        ending.failures = counts
+        guard hold == nil, let crossed, !crossed.fileWritten else { return }
+        tookHold(crossed)
+        observe(.onHold(crossed))
     }
 
     /// Starts ready jobs while slots and lanes are free.
@@ -169,11 +181,11 @@ extension Dispatcher {
     private func launch(_ prepared: Prepared, runDirectory: String) {
         let job = prepared.job
         let mode = prepared.report.mode
-        let task = Task { [self, post, executor] in
+        let task = Task { [self, post, executor, settings] in
             let result: AttemptResult
             if let runner = runners[mode] {
                 do {
-                    let request = try request(prepared, runDirectory: runDirectory)
+                    let request = try request(prepared, settings, runDirectory: runDirectory)
                     result = await runner.run(request, on: executor) { post.yield(.block(job, $0)) }
                 } catch {
                     let text = (error as? SystemCallError)?.description ?? "\(error)"
@@ -191,7 +203,9 @@ extension Dispatcher {
         if stopping == .now { task.cancel() }
     }
 
-    private nonisolated func request(_ prepared: Prepared, runDirectory: String) throws -> AttemptRequest {
+    private nonisolated func request(
+        _ prepared: Prepared, _ settings: RunSettings, runDirectory: String
+    ) throws -> AttemptRequest {
         let job = prepared.job
         let folder = try RunPath.make(runDirectory, in: spool)
         let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.

@@ -8,7 +8,7 @@ import Foundation
 public actor Dispatcher {
     let spool: SpoolFolder
     let ledger: Ledger
-    let settings: RunSettings
+    var settings: RunSettings
     let preflight: Preflight
     let runners: [ExecMode: any Runner]
     let executor: any Executor
@@ -17,8 +17,8 @@ public actor Dispatcher {
     let observe: @Sendable (RunEvent) -> Void
     let recordKept: @Sendable (Job) throws -> Void
     let filing: Filing
-    let intake: Intake
-    let preparer: Preparer
+    var intake: Intake
+    var preparer: Preparer
 
     /// A job whose attempt is being made.
     struct Running {
@@ -35,6 +35,7 @@ public actor Dispatcher {
         case filed(Int64, FilingWork.Outcome)
         case timer
         case stop(now: Bool)
+        case adjust(RunAdjustment)
     }
 
     enum Stopping { case no, drain, now }
@@ -111,7 +112,7 @@ public actor Dispatcher {
         let claim = Claim(
             spool: spool, ledger: ledger, filing: filing, quiet: QuietPeriod(milliseconds: settings.quietMilliseconds),
             clock: clock,
-            sizeMax: settings.sizeMax)
+            sizeMax: settings.sizeMax, counting: (thresholds.policy, settings.runID))
         preparer = Preparer(
             spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings,
             swap: SwapFile(spool.active))
@@ -123,6 +124,9 @@ public actor Dispatcher {
 
     /// Asks the run to stop at once: running attempts are ended and recorded as interrupted.
     public nonisolated func stopNow() { post.yield(.stop(now: true)) }
+
+    /// Gives the run other settings, which hold for what it does next; attempts that run keep theirs. Safe to call at any time.
+    public nonisolated func adjust(_ adjustment: RunAdjustment) { post.yield(.adjust(adjustment)) }
 
     /// Runs the spool until it is stopped, or, when `settings.drains`, until nothing is left.
     ///
@@ -193,6 +197,11 @@ public actor Dispatcher {
                 scanAt = nil
                 wantsScan = true
             }
+        case .adjust(let adjustment):
+            adjustment.apply(to: &settings)
+            intake.sizeMax = settings.sizeMax
+            preparer.claim.sizeMax = settings.sizeMax
+            wantsWaiting = true
         case .stop(let now):
             if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
             if stopping == .now { for entry in running.values { entry.task.cancel() } }

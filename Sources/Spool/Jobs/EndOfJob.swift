@@ -26,11 +26,13 @@ struct EndOfJob: Sendable {
             throw FlowspoolError(.bug, "job \(job.id) has just ended, but is not active in the ledger")
         }
         if let findings { try tx.setFindings(findings, of: job.id) }
-        return try count(tx)
+        return try Self.count(job, policy, runID: runID, now: now, tx)
     }
 
     /// Counts the end, and puts the spool on hold when a threshold is reached (DESIGN "Pipeline").
-    private func count(_ tx: LedgerTransaction) throws -> Committed {
+    static func count(
+        _ job: Job, _ policy: Policy, runID: String, now: Int64, _ tx: LedgerTransaction
+    ) throws -> Committed {
         var counts = try tx.failureCounts()
         guard job.state == .done || job.state == .failed else { return Committed(counts: counts) }
         var tally = Thresholds(policy, failStreak: counts.streak, failTotal: counts.total)

@@ -25,7 +25,7 @@ struct Intake: Sendable {
     let ledger: Ledger
     let filing: Filing
     let clock: any SpoolClock
-    let sizeMax: Int
+    var sizeMax: Int
     /// Waiting jobs in the ledger at most.
     var windowMax = 16_384
     /// Whether the prompt with this id, which was put back where it stood, is not to run again.
@@ -172,8 +172,7 @@ struct Intake: Sendable {
     private func isUnchanged(_ job: Job) throws -> Bool {
         // On its way back; the event that told of it was our own doing.
         if job.fromPlace != nil { return true }
-        guard let status = try spool.root.status(job.file) else { return false }
-        return status.signature == job.fileSignature && isDone(job)
+        return try KeptPrompt.isAsItWas(job, in: spool, sizeMax: sizeMax) && isDone(job)
     }
 
     /// Priority and lane, from the beginning of the file: what is needed to put the job in its place. The claim reads again.

@@ -40,7 +40,7 @@ struct Preparer: Sendable {
     let spool: SpoolFolder
     let ledger: Ledger
     let filing: Filing
-    let claim: Claim
+    var claim: Claim
     let preflight: Preflight
     let clock: any SpoolClock
     let settings: RunSettings

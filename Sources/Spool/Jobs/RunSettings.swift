@@ -50,6 +50,33 @@ public struct RunSettings: Sendable {
     }
 }
 
+/// What of the settings may change while a run goes on.
+public struct RunAdjustment: Sendable, Hashable {
+    public var jobs: Int
+    public var timeoutDefaultSeconds: Double
+    public var retryDelayMilliseconds: Int64
+    public var sizeMax: Int
+    /// What children inherit.
+    public var environment: [String: String]
+
+    /// Those of `settings`.
+    public init(_ settings: RunSettings) {
+        jobs = settings.jobs
+        timeoutDefaultSeconds = settings.timeoutDefaultSeconds
+        retryDelayMilliseconds = settings.retryDelayMilliseconds
+        sizeMax = settings.sizeMax
+        environment = settings.environment
+    }
+
+    func apply(to settings: inout RunSettings) {
+        settings.jobs = jobs
+        settings.timeoutDefaultSeconds = timeoutDefaultSeconds
+        settings.retryDelayMilliseconds = retryDelayMilliseconds
+        settings.sizeMax = sizeMax
+        settings.environment = environment
+    }
+}
+
 /// A hint from whoever watches the drop folder.
 public enum SpoolHint: Sendable, Hashable {
     /// Something of this name may have appeared, changed or gone.

@@ -38,6 +38,12 @@ public final class IDList: Sendable {
         state.withLock { $0.ids.contains(ExactText(id)) }
     }
 
+    /// The file names in the ids.
+    var names: Set<ExactText> {
+        // `--` and twelve digits.
+        state.withLock { Set($0.ids.map { ExactText(String($0.text.unicodeScalars.dropLast(14))) }) }
+    }
+
     /// Reads the file again if somebody else changed, replaced or deleted it. Costs one fstatat(2) where nobody did.
     ///
     /// - Returns: whether it was read again.

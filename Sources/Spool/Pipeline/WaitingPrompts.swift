@@ -4,15 +4,24 @@ import Foundation
 
 /// `d_type` of a folder, readdir(3).
 private let folderType = UInt8(DT_DIR)
+
 /// A look at the prompts of a spool.
 public struct WaitingPrompts: Sendable {
     /// File names of the prompts, in no order.
     public let names: [String]
-    /// Those that were put back where they stood and are done.
+    /// Those that keep their place and are done.
     private let settled: Set<ExactText>
 
-    /// - Parameter isSettled: whether a finished job whose prompt stands unchanged is to be left alone.
-    public init(spool: SpoolFolder, ledger: Ledger, isSettled: (Job) -> Bool) throws {
+    /// - Parameters:
+    ///   - state: ids that are done. A prompt that keeps its place and has its id here is settled even where the ledger knows
+    ///     nothing of it: the file may be older than the spool.
+    ///   - keepsAll: whether all prompts keep their place, as under `--keep`.
+    ///   - isSettled: whether a finished job whose prompt stands unchanged is to be left alone.
+    public init(
+        spool: SpoolFolder, ledger: Ledger, state: IDList, keepsAll: Bool, sizeMax: Int, isSettled: (Job) -> Bool
+    ) throws {
+        try state.refresh()
+        let doneNames = state.names
         let kept = try ledger.read { try $0.keptFiles() }
         var names: [String] = []
         var settled = Set<ExactText>()
@@ -21,8 +30,14 @@ public struct WaitingPrompts: Sendable {
                 return true
             }
             names.append(name.text)
-            if let job = kept[ExactText(name.text)], try Self.isUnchanged(job, spool), isSettled(job) {
-                settled.insert(ExactText(name.text))
+            let key = ExactText(name.text)
+            if let job = kept[key], try job.fromPlace != nil || KeptPrompt.isAsItWas(job, in: spool, sizeMax: sizeMax) {
+                if isSettled(job) { settled.insert(key) }
+            } else if doneNames.contains(key), let status = try spool.root.status(name.text),
+                let prompt = try KeptPrompt.read(name.text, status, in: spool, sizeMax: sizeMax),
+                keepsAll || prompt.settings.movesToCompleted == false, state.contains(prompt.id)
+            {
+                settled.insert(key)
             }
             return true
         }
@@ -31,9 +46,4 @@ public struct WaitingPrompts: Sendable {
     }
 
     public func isSettled(_ name: String) -> Bool { settled.contains(ExactText(name)) }
-
-    private static func isUnchanged(_ job: Job, _ spool: SpoolFolder) throws -> Bool {
-        if job.fromPlace != nil { return true }
-        return try spool.root.status(job.file)?.signature == job.fileSignature
-    }
 }

@@ -72,6 +72,16 @@ public struct SpoolConfiguration: Sendable, Equatable {
 
     public static let fileName = "spool.yaml"
 
+    /// The keys whose values differ from `other` and that a run reads only when it starts.
+    public func keysForNextStart(comparedWith other: SpoolConfiguration) -> [String] {
+        [
+            ("exec_mode", execMode != other.execMode), ("modes", modes != other.modes), ("poll", poll != other.poll),
+            ("log_limit", logLimitBytes != other.logLimitBytes), ("runners", runners != other.runners),
+            ("allow_hosts", hostsAllowed != other.hostsAllowed), ("allow_full", allowsFull != other.allowsFull),
+            ("permissions", permissions != other.permissions), ("budgets", budgets != other.budgets),
+        ].compactMap { $1 ? $0 : nil }
+    }
+
     /// The settings of the spool at `spool`; all defaults where it has no file.
     ///
     /// - Throws: `invalidInput`, listing every fault with its line; also where somebody else may write the file, because it

@@ -22,6 +22,10 @@ enum Binary {
         return package.appendingPathComponent(".build/debug/flowspool").path
     }()
 
+    static func bareEnvironment(home: URL) -> [String: String] {
+        ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home.path, "LC_ALL": "C.UTF-8"]
+    }
+
     /// Runs the binary to its end.
     ///
     /// - Parameters:
@@ -47,8 +51,7 @@ enum Binary {
         process.executableURL = executable
         process.arguments = arguments
         process.currentDirectoryURL = cwd
-        process.environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": cwd.path, "LC_ALL": "C.UTF-8"]
-            .merging(environment) { _, given in given }
+        process.environment = bareEnvironment(home: cwd).merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: out)
         process.standardError = try FileHandle(forWritingTo: err)
