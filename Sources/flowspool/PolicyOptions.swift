@@ -68,8 +68,12 @@ extension ProfileOptions {
     ///
     /// - Throws: `FlowspoolError` (exit 2) with every fault of configuration, environment and flags.
     func resolver(toggles: ToggleOptions, repoRoot: String) throws(FlowspoolError) -> PolicyResolver {
+        try resolver(flags: toggles.flags, repoRoot: repoRoot)
+    }
+
+    func resolver(flags: [ToggleFlag], repoRoot: String) throws(FlowspoolError) -> PolicyResolver {
         try PolicyResolver(
             configuration: try PolicyConfiguration.load(flag: absoluteConfig, repoRoot: repoRoot), profileFlag: profile,
-            flags: toggles.flags, environment: ProcessInfo.processInfo.environment)
+            flags: flags, environment: ProcessInfo.processInfo.environment)
     }
 }

@@ -32,10 +32,8 @@ struct ScheduleCommand: AsyncParsableCommand {
         try await reportingErrors {
             let when = try CronExpression(cron)
             let repoRoot = try profileOptions.findRepoRoot()
-            if let profile = profileOptions.profile {
-                _ = try profileOptions.resolver(toggles: ToggleOptions(), repoRoot: repoRoot)
-                precondition(!profile.isEmpty)
-            }
+            // A profile that does not exist is said now, and not at two in the morning.
+            if profileOptions.profile != nil { _ = try profileOptions.resolver(flags: [], repoRoot: repoRoot) }
             let schedule = try Schedule(
                 executable: try Self.executable(), root: spoolOptions.path, repoRoot: repoRoot, profile: profileOptions.profile,
                 path: environment["PATH"])
