@@ -46,9 +46,14 @@ struct AppendFile: ~Copyable {
     }
 
     /// Opens the name afresh, and takes its present size as known.
-    mutating func reopen() throws {
+    ///
+    /// - Returns: whether it is the same file as before and has only grown, as another program's appending makes it.
+    @discardableResult
+    mutating func reopen() throws -> Bool {
+        let before = known
         file = try Self.open(name, in: directory)
         known = try file.status()
+        return known.inode == before.inode && known.device == before.device && known.size >= before.size
     }
 
     /// All bytes.

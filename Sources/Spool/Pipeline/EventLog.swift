@@ -62,12 +62,27 @@ public final class EventLog: Sendable {
         bytes.append(UInt8(ascii: "\n"))
         let complete = bytes
         try file.withLock { file in
+            var lines = complete
             if try file.isChanged() {
-                try file.reopen()
-                try Self.repair(&file)
+                if try file.reopen() {
+                    if try Self.isMidLine(&file) { lines.insert(UInt8(ascii: "\n"), at: 0) }
+                } else {
+                    try Self.repair(&file)
+                }
             }
-            try file.append(complete, durably: event.isDurable)
+            try file.append(lines, durably: event.isDurable)
         }
+    }
+
+    /// Whether another program's line at the end has no newline yet. It is never cut off here: the kernel shows the first page of
+    /// a line before the rest, so its writer may be at work this very moment, and is done a moment later.
+    private static func isMidLine(_ file: inout AppendFile) throws -> Bool {
+        for _ in 0..<100 {
+            guard try unfinishedLine(of: file) != nil else { return false }
+            sched_yield()
+            try file.reopen()
+        }
+        return true
     }
 
     private static func bounded(_ text: String) -> String {

@@ -106,6 +106,19 @@ private let time = Int64(1_771_026_728_900)
         #expect(text.split(separator: "\n").count == 1 && text.contains("pipeline_done"))
     }
 
+    /// A line that another program is still writing was taken for what a power loss leaves, and cut off.
+    @Test func append_whileAnotherProgramIsMidLine_keepsItsBytes() throws {
+        let folder = try ContractFolder()
+        let log = try EventLog(in: folder.directory)
+        try log.append(.startup, at: time)
+        let handle = try #require(FileHandle(forWritingAtPath: folder.pathOf(.log)))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data(#"{"mine":"#.utf8))
+        try log.append(.pipelineDone, at: time)
+        let lines = try folder.text(.log).split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count == 4 && lines[1] == #"{"mine":"# && lines[2].contains("pipeline_done") && lines[3] == "")
+    }
+
     @Test func append_fromManyTasks_keepsLinesWhole() async throws {
         let folder = try ContractFolder()
         let logs = try [EventLog(in: folder.directory), EventLog(in: folder.directory)]
