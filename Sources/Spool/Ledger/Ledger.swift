@@ -91,10 +91,14 @@ public final class Ledger: Sendable {
         case .SQLITE_FULL: hint = "free space on that file system; nothing was lost, and work goes on when there is room"
         case .SQLITE_BUSY, .SQLITE_LOCKED: hint = "another flowspool command holds the ledger; try again"
         case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
-            hint = "check that you own the spool and may write to its .flowspool/ folder (`flowspool doctor`)"
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB: hint = "the ledger is damaged: keep a copy of it, then run `flowspool doctor`"
+            hint = "check that you own the spool and may write to its .flowspool/ folder (`ls -ld` on both)"
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            hint = """
+                the ledger is damaged, the prompts are not: move the file away and keep it; the next `flowspool watch` begins a \
+                new one and files what stood in active/ as failed (prompts that keep their place would run again)
+                """
         case .SQLITE_IOERR: hint = "the disk reports an error: see `dmesg`"
-        default: hint = "run `flowspool doctor`"
+        default: hint = "try again; should it stay, `flowspool fsck` looks for damage"
         }
         return FlowspoolError(
             .unavailable, "\(printable(path)): ledger: \(error.message ?? error.resultCode.description)", hint: hint)

@@ -6,7 +6,7 @@ public struct Thresholds: Sendable, Hashable {
     /// How a job ended, as far as the counts care.
     public enum Outcome: String, Sendable, CaseIterable {
         case success
-        /// Attempts used up, gate failed, rejected, interrupted for good.
+        /// Attempts used up, gate failed, interrupted for good. A person's `reject` counts neither way and is not recorded here.
         case failed
         /// Preflight said no. Counts as a failure.
         case blocked

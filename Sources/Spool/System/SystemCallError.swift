@@ -30,7 +30,7 @@ public struct SystemCallError: Error, Sendable, Equatable, CustomStringConvertib
     private var hint: String? {
         switch errno {
         case ENOSPC, EDQUOT: "free space on that file system; nothing was lost, and work goes on when there is room"
-        case EACCES, EPERM: "check the owner and the mode of that path (`flowspool doctor` says what is expected)"
+        case EACCES, EPERM: "check the owner and the mode of that path (`ls -ld`): it must be yours, and writable"
         case EROFS: "the file system is mounted read-only: remount it read-write"
         case EMFILE, ENFILE: "too many open files: raise `ulimit -n`"
         case EIO: "the disk reports an error: see `dmesg`"

@@ -88,6 +88,6 @@ import Testing
         let error = #expect(throws: FlowspoolError.self) { try spool.ledger() }
         #expect(error?.code == .unavailable)
         #expect(error?.message.contains("ledger.sqlite") == true)
-        #expect(error?.hint?.contains("doctor") == true)
+        #expect(error?.hint?.contains("move the file away") == true)
     }
 }
