@@ -150,10 +150,15 @@ struct ExecCommand: AsyncParsableCommand {
         let tries = outcome.attempts == 1 ? "" : ", \(outcome.attempts) attempts"
         let gate = result.gate == .skipped ? "" : ", gate \(result.gate.rawValue)"
         let why = result.message.isEmpty ? "" : ": \(printable(result.message))"
+        let usage = result.usage.flatMap { usage in
+            JobView.usage(
+                runner: usage.runner, tokens: usage.tokensIn == nil && usage.tokensOut == nil ? nil : usage.tokens,
+                costUSD: usage.costUSD)
+        }
         try StandardOutput.write(
             """
             \(printable(file)): \(outcome.status.rawValue)\(why) (\(JobView.took(Int64(result.durationMilliseconds)))\(tries)\(gate))
-              logs: \(printable(outcome.runDirectory))
+            \(usage.map { "  used: \($0)\n" } ?? "")  logs: \(printable(outcome.runDirectory))
 
             """)
     }
@@ -168,6 +173,7 @@ struct ExecCommand: AsyncParsableCommand {
             "exit_code": JSON(result?.exitCode.map(Int.init)), "failed_block": JSON(result?.failedBlock),
             "completion_gate": .string((result?.gate ?? .skipped).rawValue), "attempts": .int(outcome?.attempts ?? 0),
             "run_dir": JSON(outcome?.runDirectory), "duration_ms": JSON(result?.durationMilliseconds),
+            "usage": result?.usage?.json ?? .null,
             "findings": .array(checked.report.findings.map(JobView.json)),
         ]
     }

@@ -83,12 +83,14 @@ public struct ExecInPlace: Sendable {
     /// The exec stage for `outcome`; for a prompt that was not run, `outcome` is nil.
     public func stage(_ prompt: PromptFile, _ outcome: Outcome?, warnings: Int) -> Stamp.Exec {
         let result = outcome?.result
-        return Stamp.Exec(
+        var stage = Stamp.Exec(
             source: settings.command, status: outcome?.status ?? .blocked, runRef: outcome?.runDirectory ?? "",
             promptSHA: prompt.sha, gate: result?.gate ?? .skipped, failedBlock: result?.failedBlock,
             failureClass: result == nil ? .blocked : result?.failureClass, lastOKBlock: result?.lastOKBlock ?? 0,
             warningCount: warnings, attempts: outcome?.attempts ?? 0, exitCode: result?.exitCode,
             durationMilliseconds: result?.durationMilliseconds ?? 0, updated: settings.stampTime(clock))
+        stage.extra = result?.usage?.facts ?? []
+        return stage
     }
 }
 

@@ -10,12 +10,17 @@ extension Dispatcher {
 
     /// Learns which runners are limited, and until when.
     func loadLimits() throws {
-        for limit in try ledger.read({ try $0.runnerLimits() }) { remember(limit) }
+        for limit in try ledger.read({ try $0.runnerLimits() }) {
+            remember(limit)
+            postponeWaiting(of: limit.runner)
+        }
     }
 
     private func remember(_ limit: RunnerLimit) {
+        let now = clock.monotonicMilliseconds()
         limits[limit.runner] = limit
-        limitedUntil[limit.runner] = clock.monotonicMilliseconds() + max(0, limit.until - clock.wallMilliseconds())
+        limitedUntil[limit.runner] = now + max(0, limit.until - clock.wallMilliseconds())
+        limitNotedAt[limit.runner] = now
     }
 
     /// When the job's runner may work again, in milliseconds from now; nil: now.
@@ -49,11 +54,41 @@ extension Dispatcher {
                 ready.removeAll { $0.job.id == prepared.job.id }
                 postpone(prepared.job)
             }
-        } else if result.outcome == .success, limits.removeValue(forKey: runner) != nil {
+            postponeWaiting(of: runner)
+        } else if result.outcome == .success, let notedAt = limitNotedAt[runner] {
+            // One that was at work already when another met the limit says nothing of it.
+            guard clock.monotonicMilliseconds() - Int64(result.durationMilliseconds) >= notedAt else { return }
+            limits[runner] = nil
             limitedUntil[runner] = nil
+            limitNotedAt[runner] = nil
             note { try ledger.write { try $0.clearLimit(of: runner) } }
         }
     }
+
+    /// Jobs in the drop folder that are known to be the limited runner's wait there, neither claimed nor moved.
+    private func postponeWaiting(of runner: String) {
+        guard let limit = limits[runner], let until = limitedUntil[runner] else { return }
+        let left = until - clock.monotonicMilliseconds()
+        guard left > 0 else { return }
+        let now = clock.wallMilliseconds()
+        let why = Self.why(limit)
+        let postponed = note {
+            try ledger.write { tx in
+                var ids: [Int64] = []
+                for var job in try tx.queued(for: runner) where preparing[job.id] == nil {
+                    job.state = .deferred
+                    job.reason = "rate_limited: \(why)"
+                    job.delay = left
+                    job.notBefore = now + left
+                    if try tx.save(job, expecting: .queued, why: why, now: now) { ids.append(job.id) }
+                }
+                return ids
+            }
+        }
+        for id in postponed ?? [] { dueAt[id] = until }
+    }
+
+    private static func why(_ limit: RunnerLimit) -> String { "waits for the runner \(limit.runner): \(limit.why)" }
 
     /// A job that is claimed and whose runner is limited goes back to wait.
     func postpone(_ job: Job) {
@@ -61,26 +96,35 @@ extension Dispatcher {
             return giveBack(job, why: "given back: the limit of its runner has ended")
         }
         do {
-            try postponeOrThrow(job.id, left: left, why: "waits for the runner \(runner): \(limit.why)")
+            try postponeOrThrow(job, left: left, why: Self.why(limit))
         } catch {
             unwritten.append(.giveBack(job.id, why: "given back: its runner is limited"))
             trouble(error)
         }
     }
 
-    private func postponeOrThrow(_ id: Int64, left: Int64, why: String) throws {
+    private func postponeOrThrow(_ known: Job, left: Int64, why: String) throws {
         let now = clock.wallMilliseconds()
-        guard var job = try ledger.read({ try $0.job(id) }), job.state == .active else { return }
+        guard var job = try ledger.read({ try $0.job(known.id) }), job.state == .active else { return }
+        // Known from now on, so that it need not be claimed again to learn it.
+        (job.runner, job.mode, job.lane, job.priority) = (known.runner, known.mode, known.lane, known.priority)
         if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
         job.wait(.deferred, reason: "rate_limited: \(why)")
         job.delay = left
         job.notBefore = now + left
         job.file = try filing.freeName(job.name, job: job.id, in: .drop)
         guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
-        dueAt[id] = clock.monotonicMilliseconds() + left
+        dueAt[job.id] = clock.monotonicMilliseconds() + left
         _ = try filing.finishMove(job)
-        unconfirmed.append(id)
+        unconfirmed.append(job.id)
         wantsWaiting = true
         observe(.deferred(job))
+    }
+}
+
+extension LedgerTransaction {
+    /// Jobs of a runner that wait in the drop folder.
+    func queued(for runner: String) throws -> [Job] {
+        try jobs("WHERE state = 'queued' AND from_place IS NULL AND runner = ? ORDER BY id LIMIT 10000", [runner])
     }
 }

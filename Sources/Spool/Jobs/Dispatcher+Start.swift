@@ -244,17 +244,26 @@ extension Dispatcher {
         let due = dueAt.filter { $0.value <= now }.keys
         guard !due.isEmpty else { return }
         let wall = clock.wallMilliseconds()
+        var later: [Int64: Int64] = [:]
         try ledger.write { tx in
             for id in due {
                 guard var job = try tx.job(id), job.state == .deferred else { continue }
-                job.state = .queued
-                job.notBefore = nil
-                job.delay = nil
-                try tx.save(job, expecting: .deferred, why: "its time has come", now: wall)
+                if let left = limitLeft(of: job) {
+                    // Its runner has met a limit again meanwhile.
+                    job.notBefore = wall + left
+                    job.delay = left
+                    try tx.save(job, expecting: .deferred, why: nil, now: wall)
+                    later[id] = now + left
+                } else {
+                    job.state = .queued
+                    job.notBefore = nil
+                    job.delay = nil
+                    try tx.save(job, expecting: .deferred, why: "its time has come", now: wall)
+                }
             }
         }
-        for id in due { dueAt[id] = nil }
-        wantsWaiting = true
+        for id in due { dueAt[id] = later[id] }
+        if later.count < due.count { wantsWaiting = true }
     }
 }
 

@@ -54,6 +54,8 @@ public actor Dispatcher {
     /// Runners whose account has reached a limit, and until when, on the monotonic clock.
     var limits: [String: RunnerLimit] = [:]
     var limitedUntil: [String: Int64] = [:]
+    /// When each of these limits was noted, on the monotonic clock.
+    var limitNotedAt: [String: Int64] = [:]
     var filingTasks: [Int64: Task<Void, Never>] = [:]
     var backlog = 0
     /// Hints that name files, not looked at yet.

@@ -25,7 +25,7 @@ enum AgentChecks {
         result.runner = plan.preset.name
         result.findings += text(prompt, plan)
         if mode == .agent {
-            result.findings += agent(prompt, plan, runners, context)
+            result.findings += agent(prompt, plan, context)
             result.lane = lane(prompt, context)
         } else {
             result.findings += endpoint(prompt, plan, runners)
@@ -69,7 +69,7 @@ enum AgentChecks {
     }
 
     private static func agent(
-        _ prompt: PromptFile, _ plan: AgentPlan, _ runners: RunnerContext, _ context: PreflightContext
+        _ prompt: PromptFile, _ plan: AgentPlan, _ context: PreflightContext
     ) -> [Finding] {
         var findings: [Finding] = []
         let program = plan.preset.command.first ?? ""
@@ -80,10 +80,11 @@ enum AgentChecks {
                     message: "\(printable(program)) is not on PATH, and the runner \(plan.preset.name) needs it",
                     advice: "install it, or name another runner (`flowspool runners` shows which are installed)"))
         }
-        if plan.permissions == .full, !runners.allowsFull {
+        if plan.isFullRefused {
             findings.append(
                 Finding(
-                    .agentFullAccess, message: "the agent may do anything here: permissions are full",
+                    .agentFullAccess,
+                    message: "it asks for permissions: full, which this spool does not allow; it would get those of edit",
                     advice: "use permissions: edit, or set allow_full: yes in spool.yaml"))
         }
         if prompt.settings.agent.isolation == .worktree, WorkingTree.top(above: folder(prompt, context)) == nil {

@@ -87,8 +87,8 @@ struct DialectReader {
             agent.permissions = word(keys, "permissions", SpoolConfiguration.Permissions.self)
         }
         if let node = keys["output"], let path = node.text {
-            if path.isEmpty || path.utf8.contains(0) || path.hasPrefix("/") || path.split(separator: "/").contains("..") {
-                report("output", node, form: "a path below the repo root, without `..`")
+            if !AnswerFile.isAllowed(path) {
+                report("output", node, form: "the path of a file below the repo root, without `..`, not in .git or a spool")
             } else {
                 agent.output = path
             }

@@ -4,11 +4,15 @@ import Testing
 
 @testable import Spool
 
-/// Meets a limit the first time that it is asked, and then works.
+/// Meets a limit the first times that it is asked, and then works.
 private final class LimitedRunner: Runner {
     let runs = Mutex<[String]>([])
     let retryAt: Date?
-    init(retryAt: Date?) { self.retryAt = retryAt }
+    let limits: Int
+    init(retryAt: Date?, limits: Int = 1) {
+        self.retryAt = retryAt
+        self.limits = limits
+    }
 
     func run(
         _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
@@ -21,7 +25,7 @@ private final class LimitedRunner: Runner {
         usage.tokensIn = 10
         usage.costUSD = 0.5
         var result = AttemptResult(outcome: .success, lastOKBlock: 1, message: "ok")
-        if count == 1 {
+        if count <= limits {
             result = AttemptResult(outcome: .failed, failureClass: .rateLimited, message: "usage limit reached", retryAt: retryAt)
         }
         result.usage = usage
@@ -104,5 +108,26 @@ private final class LimitedRunner: Runner {
         _ = try await run(spool, runner, clock: SystemClock(), events: EventList())
         #expect(runner.runs.withLock { $0 } == ["a.md"])
         #expect(try spool.job("d.md")?.state == .deferred)
+    }
+
+    /// The jobs of a limited runner were claimed and put back at every round.
+    @Test func limitThatComesAgain_movesNoJobThatIsKnownToWaitForIt() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md", "c.md", "d.md", "e.md", "f.md"] {
+            try Data("---\nexec_mode: agent\nisolation: scratch\n---\n# x\nDo it.\n".utf8).write(
+                to: URL(filePath: spool.path + "/" + name))
+        }
+        // A second is the shortest wait; its end lies in the past, so each round takes that long.
+        let runner = LimitedRunner(retryAt: Date(), limits: 2)
+        let ending = try await run(spool, runner, clock: SystemClock(), events: EventList())
+        #expect(ending.exitCode == 0)
+        #expect(spool.list("done").count == 6)
+        // Once to learn whose it is, once to run.
+        for name in ["d.md", "e.md", "f.md"] {
+            let id = try #require(try spool.job(name)).id
+            let claims = try spool.ledger().read { try $0.transitions(of: id) }.count { $0.to == "active" && $0.from != "active" }
+            #expect(claims == 2, "\(name)")
+        }
     }
 }

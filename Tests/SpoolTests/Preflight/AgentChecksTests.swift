@@ -16,6 +16,9 @@ import Testing
         return await preflight.check(PromptFile.read(name: "p.md", bytes: Data("---\n\(yaml)\n---\n\n\(body)\n".utf8)))
     }
 
+    private static let twoRunners =
+        "runners: {r: {base_url: 'http://x.example/v1', api_key_env: K}, l: {base_url: 'http://l.example/v1', api_key_env: L}}"
+
     private func codes(_ report: PreflightReport) -> [Finding.Code] { (report.errors + report.warnings).map(\.code) }
 
     @Test func plainPrompt_forAnAgent_hasRunnerAndLane() async throws {
@@ -45,6 +48,17 @@ import Testing
     @Test func fullPermissions_areAWarning_unlessAllowed() async throws {
         #expect(codes(try await check("permissions: full")) == [.agentFullAccess])
         #expect(codes(try await check("permissions: full", spool: "allow_full: yes")).isEmpty)
+        let report = try await check("permissions: full")
+        #expect(report.verdict(isApproved: true).status == (report.resolved.policy.warnMode == .halt ? .blocked : .warned))
+    }
+
+    /// Even where the warning is approved, or recorded only, an agent gets no more than `edit`.
+    @Test(arguments: [("", "workspace-write"), ("allow_full: yes", "danger-full-access")])
+    func fullPermissions_withoutAllowFull_passNoFlagOfTheirs(_ spool: String, _ sandbox: String) throws {
+        let prompt = PromptFile.read(name: "p.md", bytes: Data("---\npermissions: full\n---\nDo it.\n".utf8))
+        let plan = try AgentPlan(prompt, mode: .agent, context: try bench.context(spool))
+        let words = plan.arguments(.init(prompt: "p", answer: "a"), helpText: "")
+        #expect(words.contains(sandbox) && words.contains("danger-full-access") == (spool != ""))
     }
 
     @Test(arguments: [
@@ -54,11 +68,22 @@ import Testing
         ("runner: openai", "", false), ("runner: openai", "allow_hosts: [api.openai.com]", true),
         ("runner: openai\nbase_url: http://127.0.0.1:1", "", true),
         ("runner: r", "runners: {r: {base_url: 'http://x.example/v1', api_key_env: K}}", true),
+        // A key goes to its own runner's host, or to one that is listed, and to no other runner's.
+        ("runner: openai\nbase_url: http://x.example/v1\napi_key_env: OPENAI_API_KEY", Self.twoRunners, false),
+        ("base_url: http://x.example/v1\napi_key_env: OTHER_API_KEY", Self.twoRunners, false),
+        ("base_url: http://x.example/v1\napi_key_env: L", Self.twoRunners, false),
+        ("base_url: http://x.example/v1\napi_key_env: K", Self.twoRunners, true),
+        ("base_url: https://x.example:80/v1\napi_key_env: K", Self.twoRunners, false),
+        ("base_url: http://127.0.0.1:1/v1\napi_key_env: K", Self.twoRunners, false),
+        ("base_url: http://x.example@evil.example/v1\napi_key_env: none", "allow_hosts: [x.example]", false),
+        ("base_url: http://x.example.evil.example/v1\napi_key_env: none", "allow_hosts: [x.example]", false),
         ("runner: r\nbase_url: http://y.example/v1", "runners: {r: {base_url: 'http://x.example/v1', api_key_env: K}}", false),
     ])
     func hosts_areThoseThatSpoolYamlNames(_ yaml: String, _ spool: String, _ isAllowed: Bool) async throws {
         let report = try await check(yaml, mode: .http, spool: spool)
-        #expect(codes(report) == (isAllowed ? [] : [.hostNotAllowed]))
+        // A URL that is none is no host at all.
+        let expected = yaml.contains("@") ? Finding.Code.frontMatterInvalid : .hostNotAllowed
+        #expect(codes(report) == (isAllowed ? [] : [expected]))
     }
 
     @Test func verifyCommand_isJudgedLikeABlock() async throws {

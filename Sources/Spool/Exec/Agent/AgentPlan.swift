@@ -8,6 +8,8 @@ public struct AgentPlan: Sendable {
     public var preset: RunnerPreset
     public var model: String?
     public var permissions: SpoolConfiguration.Permissions
+    /// `full` was asked for, which this spool does not allow: it is `edit` instead.
+    var isFullRefused = false
     /// What is sent, exactly.
     public var text: String
     /// Placeholders without a value.
@@ -22,6 +24,10 @@ public struct AgentPlan: Sendable {
         preset = try context.catalog.choose(settings, kind: mode == .http ? .http : .agent)
         model = preset.model(for: settings)
         permissions = preset.permissions(for: settings, spool: context.permissions)
+        if permissions == .full, !context.allowsFull {
+            isFullRefused = true
+            permissions = .edit
+        }
         budget = context.budget(for: settings, preset)
         system = settings.system ?? preset.system
         let filled = PromptTemplate(settings, variables: context.variables).fill(Self.body(prompt))

@@ -1,5 +1,6 @@
 // `output:` in a prompt: the answer, put under a path below the repo root, whole or not at all. The path is the prompt's, so
-// every step of it is opened without following links, and nothing outside of the root can be reached.
+// every step of it is opened without following links, and nothing outside of the root can be reached. Nor can what flowspool
+// and git go by: a model's answer must not become a setting, a hook, or a prompt of the spool.
 
 import Foundation
 
@@ -8,22 +9,43 @@ enum AnswerFile {
 
     /// Writes `text` to `path` below `root`, making folders as needed.
     static func write(_ text: String, to path: String, below root: String) throws(Refused) {
-        let parts = path.split(separator: "/").map(String.init)
-        guard let name = parts.last, !parts.contains(".."), !parts.contains(".git"), !path.utf8.contains(0), name != "." else {
-            throw Refused(text: "output: \(printable(path)) is no path below the repo root")
+        let parts = path.split(separator: "/").filter { $0 != "." }.map(String.init)
+        guard let name = parts.last, isAllowed(path) else {
+            throw Refused(text: "output: \(printable(path)) is no path for an answer below the repo root")
         }
+        let isOpen: Bool
         do throws(SystemCallError) {
             var folder = try Directory(path: root)
-            for part in parts.dropLast() where part != "." { folder = try makeFolder(part, in: folder) }
-            try folder.replace(name, with: Data(text.utf8), mode: 0o644)
+            var isInSpool = false
+            for (index, part) in parts.enumerated() where !isInSpool {
+                let isLast = index == parts.count - 1
+                isInSpool = try isOwned(part, isLast: isLast, in: folder)
+                if !isInSpool, !isLast { folder = try makeFolder(part, in: folder) }
+            }
+            isOpen = !isInSpool
+            if isOpen { try folder.replace(name, with: Data(text.utf8), mode: 0o644) }
         } catch {
             throw Refused(text: "output: \(error)")
         }
+        guard isOpen else { throw Refused(text: "output: \(printable(path)) is in a spool, whose files are flowspool's") }
+    }
+
+    /// Whether a path may be meant at all, whatever is on the disk.
+    static func isAllowed(_ path: String) -> Bool {
+        let parts = path.split(separator: "/").filter { $0 != "." }
+        guard let name = parts.last, !path.hasPrefix("/"), !path.hasSuffix("/"), !path.utf8.contains(0) else { return false }
+        return !parts.contains { ["..", ".git", ".flowspool"].contains($0) } && name != "prompt_flow.config.json"
     }
 
     private static func makeFolder(_ name: String, in folder: Directory) throws(SystemCallError) -> Directory {
         // An existing folder keeps its mode; a new one is as open as others of a repository.
         if try folder.status(name) == nil { return try folder.makeFolder(name, mode: 0o755) }
         return try folder.folder(name)
+    }
+
+    /// Whether `name` in `folder` is a spool's own: a sub-folder of its, or a file in the drop folder.
+    private static func isOwned(_ name: String, isLast: Bool, in folder: Directory) throws(SystemCallError) -> Bool {
+        guard try folder.status(".flowspool") != nil else { return false }
+        return isLast || ["active", "held", "done", "failed", "runs"].contains(name)
     }
 }

@@ -60,8 +60,10 @@ public struct RunnerCatalog: Sendable {
 /// What agents and endpoints need to know of the spool; the same for every prompt of a run.
 public struct RunnerContext: Sendable {
     public var catalog: RunnerCatalog
-    /// Hosts that keys may go to: `allow_hosts`, and those of the spool's own runners.
+    /// Hosts that prompts may go to: `allow_hosts`, and those of the spool's own runners.
     public var hostsAllowed: Set<String>
+    /// Hosts that any key of the spool may go to: `allow_hosts`.
+    public var hostsListed: Set<String>
     public var allowsFull: Bool
     public var permissions: SpoolConfiguration.Permissions?
     public var budgets: SpoolConfiguration.Budgets
@@ -79,6 +81,7 @@ public struct RunnerContext: Sendable {
             if let host = preset.baseURL.flatMap(Endpoint.init)?.hostAndPort { hosts.insert(host) }
         }
         hostsAllowed = hosts
+        hostsListed = Set(configuration.hostsAllowed.map { $0.lowercased() })
         allowsFull = configuration.allowsFull
         permissions = configuration.permissions
         budgets = configuration.budgets

@@ -193,6 +193,11 @@ struct HTTPAttempt {
             let why = events.garbage.map { "it sent “\($0)”" } ?? "it ended without saying that it is whole"
             throw Failure(failure: .exit, message: "the answer was cut off: \(why)")
         }
+        guard answer.contains(where: { !$0.isWhitespace }) else {
+            let api = request.prompt.settings.agent.api ?? plan.preset.api
+            let hint = api == .chat ? "; for a base model set api: completions" : ""
+            throw Failure(failure: .exit, message: "\(plan.preset.name) answered nothing\(hint)")
+        }
         var used = note(events)
         used.turns = 1
         return Exchanged(answer: answer, usage: used)

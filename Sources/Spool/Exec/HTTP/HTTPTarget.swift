@@ -1,5 +1,5 @@
-// Where a prompt goes and with which key. A key is only ever sent to a host that `spool.yaml` names; a prompt can choose among
-// those hosts and among keys, and can reach this machine without a key; nothing else.
+// Where a prompt goes and with which key. A key is only ever sent to a host that `spool.yaml` names: to one in `allow_hosts`, or
+// to that of the very runner whose key it is. A prompt can choose among those, and can reach this machine without a key.
 
 /// An endpoint, and the name of the variable whose value is its key.
 struct HTTPTarget: Sendable, Hashable {
@@ -20,11 +20,18 @@ struct HTTPTarget: Sendable, Hashable {
                 advice: "write it like http://127.0.0.1:8080/v1")
         }
         self.endpoint = endpoint
-        let isNamed = endpoint.isNamed(in: context.hostsAllowed)
+        let isListed = endpoint.isNamed(in: context.hostsListed)
         if let name = settings.apiKeyEnvironment {
             keyName = name == "none" ? nil : try Self.allowed(name, context)
-        } else if settings.baseURL == nil || isNamed {
+        } else if settings.baseURL == nil || isListed || Self.isOwn(preset, endpoint) {
             keyName = preset.apiKeyEnvironment
+        }
+        let isNamed: Bool
+        if let keyName {
+            isNamed =
+                isListed || context.catalog.presets.contains { $0.apiKeyEnvironment == keyName && Self.isOwn($0, endpoint) }
+        } else {
+            isNamed = endpoint.isNamed(in: context.hostsAllowed)
         }
         // A runner's own address without a key is the owner's choice; an address of the prompt's must be this machine.
         let isFree = keyName == nil && (settings.baseURL == nil || endpoint.isLoopback)
@@ -35,6 +42,12 @@ struct HTTPTarget: Sendable, Hashable {
                     + (keyName.map { " to get \($0)" } ?? ""),
                 advice: "add \(endpoint.host) to allow_hosts in spool.yaml, or use a runner that spool.yaml has")
         }
+    }
+
+    /// Whether the address is the one that `spool.yaml` gives this runner.
+    private static func isOwn(_ preset: RunnerPreset, _ endpoint: Endpoint) -> Bool {
+        guard !preset.isBuiltIn, let own = preset.baseURL.flatMap(Endpoint.init) else { return false }
+        return own.hostAndPort == endpoint.hostAndPort && own.isSecure == endpoint.isSecure
     }
 
     /// A prompt names keys only: variables of a runner, or whose names say that they are API keys.

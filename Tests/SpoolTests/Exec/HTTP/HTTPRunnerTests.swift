@@ -57,6 +57,14 @@ import Testing
         #expect(bench.scratch.text("runs/1/answer.md") == "whole")
     }
 
+    @Test func emptyAnswer_isNoSuccess() async throws {
+        let server = ModelServer { _ in ModelServer.answer([]) }
+        let result = try await run(server, "output: a.md")
+        #expect(result.failureClass == .exit)
+        #expect(result.message == "local answered nothing; for a base model set api: completions")
+        #expect(!FileManager.default.fileExists(atPath: bench.repo + "/a.md"))
+    }
+
     @Test func limit_defersToTheTimeOfItsHeader() async throws {
         let server = ModelServer { _ in
             ModelServer.status("429 Too Many Requests", ["Retry-After: 90"], #"{"error":{"message":"slow down"}}"#)
