@@ -119,6 +119,7 @@ struct Batch: Sendable {
         summary.failedCount = ending.failed
         summary.blocked = facts.blocked
         summary.held = ending.held
+        summary.deferred = ending.deferred
         summary.usage = ending.usage
         summary.failStreak = ending.failures.streak
         summary.failTotal = ending.failures.total

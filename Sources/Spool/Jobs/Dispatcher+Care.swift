@@ -208,6 +208,7 @@ extension Dispatcher {
 
     /// Writes down how the run went.
     func finishRun() {
+        ending.deferred = dueAt.count
         if let batch {
             note {
                 try ledger.write {

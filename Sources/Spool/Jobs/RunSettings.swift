@@ -132,6 +132,8 @@ public struct RunEnding: Sendable, Hashable {
     public var succeeded = 0
     public var failed = 0
     public var held = 0
+    /// Jobs that wait for a time which this run did not wait for.
+    public var deferred = 0
     public var failures = FailureCounts()
     /// What agents and models used in this run.
     public var usage = UsageSum()

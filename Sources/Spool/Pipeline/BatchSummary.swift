@@ -59,6 +59,8 @@ public struct BatchSummary: Sendable, Equatable {
     public var failedCount = 0
     public var blocked = 0
     public var held = 0
+    /// Prompts that wait for a time that this batch did not wait for, such as the end of a limit.
+    public var deferred = 0
     /// What agents and models used.
     public var usage = UsageSum()
     public var failStreak = 0
@@ -131,6 +133,6 @@ public struct BatchSummary: Sendable, Equatable {
                 ("last_prompt", JSON(lastPrompt)),
                 ("exit_code", JSON(exitCode.map(Int.init))),
                 ("mini_skipped", .bool(skippedMini)),
-            ] + (usage.attempts > 0 ? [("usage", usage.json)] : []))
+            ] + (deferred > 0 ? [("deferred", .int(deferred))] : []) + (usage.attempts > 0 ? [("usage", usage.json)] : []))
     }
 }

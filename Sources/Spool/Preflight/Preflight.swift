@@ -92,6 +92,10 @@ public struct Preflight: Sendable {
         let (resolved, toggleFindings) = resolver.resolve(frontMatter: prompt.settings.toggles)
         findings += toggleFindings
         let mode = chooseMode(prompt, &findings)
+        if mode != .script {
+            // An agent reads the text as it is; where a block ends matters to nobody but a shell.
+            for index in findings.indices where findings[index].code == .fenceUnclosed { findings[index].severity = .info }
+        }
         if prompt.bytes.count > context.sizeMax {
             findings.append(
                 Finding(

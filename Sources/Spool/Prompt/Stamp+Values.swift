@@ -67,7 +67,7 @@ extension Stamp.Exec {
         ]
         // A fact under a name that is taken would be a duplicate key, which is no YAML.
         for fact in extra where !pairs.contains(where: { $0.key == fact.key }) {
-            pairs.append(.init(fact.key, .text(fact.value)))
+            pairs.append(.init(fact.key, fact.isNumber ? .decimal(fact.value) : .text(fact.value)))
         }
         return .map(pairs)
     }

@@ -77,9 +77,12 @@ public struct Stamp: Sendable, Hashable {
         public struct Fact: Sendable, Hashable {
             public var key: String
             public var value: String
-            public init(_ key: String, _ value: String) {
+            /// The value is a number, and is written as one.
+            public var isNumber: Bool
+            public init(_ key: String, _ value: String, isNumber: Bool = false) {
                 self.key = key
                 self.value = value
+                self.isNumber = isNumber
             }
         }
         public init(

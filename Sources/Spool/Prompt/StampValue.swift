@@ -6,6 +6,8 @@
 enum StampValue: Equatable {
     case text(String)
     case number(Int)
+    /// A number with a fraction, already spelled as JSON does.
+    case decimal(String)
     case null
     case map([Pair])
     case list([StampValue])
@@ -56,6 +58,7 @@ enum StampValue: Equatable {
         case .text(let text):
             if !quoted, Self.isPlain(text) { result += text } else { Self.appendQuoted(text, to: &result) }
         case .number(let number): result += String(number)
+        case .decimal(let text): result += text
         case .null: result += "null"
         case .map(let pairs):
             result += "{"

@@ -37,6 +37,13 @@ import Testing
         #expect(codes(try await check("vars: {what: it}", body: "Fix {{what}}")).isEmpty)
     }
 
+    /// Agents read Markdown that no shell could run.
+    @Test func fenceLeftOpen_isOnlyAnInfo() async throws {
+        let report = try await check("x: 1", body: "Do\n```md\nthis")
+        #expect(codes(report).isEmpty)
+        #expect(report.findings.contains { $0.code == .fenceUnclosed })
+    }
+
     @Test func missingProgram_unknownRunner_andEmptyText_areErrors() async throws {
         #expect(codes(try await check("runner: claude")) == [.interpreterMissing])
         #expect(codes(try await check("runner: nobody")) == [.frontMatterInvalid])

@@ -10,7 +10,10 @@ struct AgentAttempt {
     private let folder: RunFolder
     private let executor: any Executor
     private let begin: MonotonicTime
+    /// The agent's, with its keys.
     private let environment: [String: String]
+    /// For git and for the prompt's own checks, which get no keys.
+    private let plainEnvironment: [String: String]
     private var usage: RunUsage
     private var result = AttemptResult(outcome: .success)
 
@@ -33,6 +36,7 @@ struct AgentAttempt {
         var environment = request.environment.merging(ScriptAttempt.names(for: request)) { $1 }
         environment["FLOWSPOOL_ENV"] = nil
         environment["NO_COLOR"] = "1"
+        plainEnvironment = environment
         for name in plan.preset.passEnvironment where environment[name] == nil {
             environment[name] = runner.context.environment[name]
         }
@@ -43,7 +47,7 @@ struct AgentAttempt {
     mutating func run() async -> AttemptResult {
         if let text = runner.meter.usedUp() { return fail(.budget, text + "; nothing was started") }
         if let missing = plan.missing.first { return fail(.runner, "{{\(missing.name)}} has no value") }
-        let git = Git(executor: executor, environment: environment, folder: folder)
+        let git = Git(executor: executor, environment: plainEnvironment, folder: folder)
         do {
             let tree = try await makeTree(git)
             let wantsDiff = request.prompt.settings.gate.requiresDiff
@@ -213,7 +217,7 @@ struct AgentAttempt {
         }
         guard !specification.isEmpty else { return }
         problems += await runner.gate.ask(
-            specification, repoRoot: tree.root, folder: folder.path, environment: environment, executor: executor,
+            specification, repoRoot: tree.root, folder: folder.path, environment: plainEnvironment, executor: executor,
             timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: tree.directory)
         if let problem = SchemaGate.problem(answer, specification, repoRoot: request.repoRoot) { problems.append(problem) }
         if Task.isCancelled {

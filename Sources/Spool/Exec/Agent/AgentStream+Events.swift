@@ -184,12 +184,22 @@ extension AgentStream {
     private mutating func finishAider(_ text: String) {
         answer = text
         var failure: String?
-        for line in text.split(separator: "\n") {
+        var isReport = false
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            // Reports are wrapped at the terminal's width, and a time may stand in any line of one.
+            if isReport, !line.isEmpty, !line.hasPrefix("Tokens: "), !line.hasPrefix("litellm."), let report = failure,
+                report.utf8.count < 2000
+            {
+                failure = report + " " + String(line.trimming(while: \.isWhitespace))
+                continue
+            }
+            isReport = false
             if line.hasPrefix("Tokens: ") {
                 failure = nil
                 takeAiderUsage(line)
             } else if line.hasPrefix("litellm."), line.contains("Error") || line.contains("Exception") {
-                failure = String(line)
+                failure = String(line.trimming(while: \.isWhitespace))
+                isReport = true
             } else if line.hasPrefix("Unable to ") || line.contains("not able to authenticate you") {
                 failure = failure ?? String(line)
             }

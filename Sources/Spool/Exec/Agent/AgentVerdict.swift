@@ -31,9 +31,13 @@ struct AgentVerdict: Sendable, Hashable {
 
     static func judge(_ evidence: Evidence) -> AgentVerdict {
         let name = evidence.preset.name
-        if let cause = evidence.cause { return ended(by: cause, name) }
+        if let cause = evidence.cause {
+            if case .idle = cause, let verdict = waitedForLimit(evidence) { return verdict }
+            return ended(by: cause, name)
+        }
         switch evidence.ending {
         case .timedOut:
+            if let verdict = waitedForLimit(evidence) { return verdict }
             return AgentVerdict(
                 failure: .timeout,
                 message: "\(name) was ended: the time limit of \(spelled(seconds: evidence.timeoutSeconds)) was reached")
@@ -67,14 +71,7 @@ struct AgentVerdict: Sendable, Hashable {
         if case .failure(let text) = stream.terminal { words.append(text) }
         if let error = stream.lastError { words.append(error) }
         if !evidence.errors.isEmpty { words.append(evidence.errors) }
-        if let limit = words.first(where: LimitText.isLimit) {
-            verdict.failure = .rateLimited
-            verdict.retryAt =
-                stream.resetsAt
-                ?? words.lazy.compactMap { LimitText.resetTime(in: $0, now: evidence.now, timeZone: evidence.timeZone) }.first
-            verdict.message = "\(name) has reached a limit: \(line(limit))"
-            return verdict
-        }
+        if let limit = limit(words, evidence, code) { return limit }
         if case .outOfBudget(let text) = stream.terminal {
             verdict.failure = .budget
             verdict.message = "\(name): \(text)"
@@ -91,6 +88,22 @@ struct AgentVerdict: Sendable, Hashable {
         } else {
             verdict.message = "\(name) exited \(code)"
         }
+        return verdict
+    }
+
+    /// Some tools sit a limit out and try again; ended meanwhile, it is the limit that they met, and no fault of the prompt.
+    private static func waitedForLimit(_ evidence: Evidence) -> AgentVerdict? {
+        guard case .failure(let text) = evidence.stream.terminal else { return nil }
+        return limit([text], evidence, nil)
+    }
+
+    private static func limit(_ words: [String], _ evidence: Evidence, _ code: Int32?) -> AgentVerdict? {
+        guard let text = words.first(where: LimitText.isLimit) else { return nil }
+        var verdict = AgentVerdict(
+            failure: .rateLimited, exitCode: code, message: "\(evidence.preset.name) has reached a limit: \(line(text))")
+        verdict.retryAt =
+            evidence.stream.resetsAt
+            ?? words.lazy.compactMap { LimitText.resetTime(in: $0, now: evidence.now, timeZone: evidence.timeZone) }.first
         return verdict
     }
 

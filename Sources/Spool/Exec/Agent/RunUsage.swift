@@ -33,7 +33,7 @@ public struct RunUsage: Sendable, Hashable, Codable {
     /// For the stamp's `exec` stage, what is known of them.
     public var facts: [Stamp.Exec.Fact] {
         json.objectValue?.compactMap { key, value in
-            value.isNull ? nil : Stamp.Exec.Fact(key, value.stringValue ?? value.compact)
+            value.isNull ? nil : Stamp.Exec.Fact(key, value.stringValue ?? value.compact, isNumber: value.stringValue == nil)
         } ?? []
     }
 

@@ -89,7 +89,9 @@ public struct RunnerPreset: Sendable, Hashable {
         if let known = models[name] { return known }
         guard !name.isEmpty, !name.hasPrefix("-"), !name.contains(where: { $0.isWhitespace || $0 == "|" }) else { return model }
         guard !modelFamilies.isEmpty else { return name }
-        return modelFamilies.contains { name.lowercased().hasPrefix($0) } ? name : model
+        // Dotprompt writes the vendor before the name: `googleai/gemini-2.5-flash`. Copilot writes `GPT-5`; tools write it small.
+        let bare = (name.split(separator: "/").last.map(String.init) ?? name).lowercased()
+        return modelFamilies.contains { bare.hasPrefix($0) } ? bare : model
     }
 
     /// What it may do: as the prompt says; else as the spool says, narrowed by what the prompt's tools come to.

@@ -148,6 +148,41 @@ import Testing
         #expect(try await bench.run(prompt("runner: opencode"), job: 2).message == "opencode failed (exit 0): no key")
     }
 
+    /// As aider 0.86.2 printed it, wrapped where a terminal would end.
+    @Test func aider_limitWrappedOverLines_isALimitWithItsTime() async throws {
+        bench.plays(
+            "aider",
+            out: """
+                litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached for
+                gpt-4o on requests per min (RPM): Limit 3, Used 3. Please try again in
+                20s.
+                The API provider has rate limited you. Try again later or check your quotas.
+
+                Retrying in 0.2 seconds...
+
+                """)
+        let result = try await bench.run(prompt("runner: aider"))
+        #expect(result.failureClass == .rateLimited)
+        #expect(result.retryAt == Date(timeIntervalSince1970: 1_767_323_065))
+        // It sits the limit out, for longer than it has.
+        bench.program("aider", "cat $D/aider.out; exec sleep 100")
+        let waiting = try await bench.run(prompt("runner: aider\nbudget: {time: 0.3s}"), job: 2)
+        #expect(waiting.failureClass == .rateLimited)
+        bench.program("aider", "cat $D/aider.out; echo 'Tokens: 2k sent, 12 received.'; exec sleep 100")
+        #expect(try await bench.run(prompt("runner: aider\nbudget: {time: 0.3s}"), job: 3).failureClass == .timeout)
+    }
+
+    @Test(arguments: [
+        ("codex", "GPT-5 (copilot)", "gpt-5"), ("gemini", "googleai/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("claude", "claude-sonnet-4-0", "claude-sonnet-4-0"), ("claude", "GPT-4.1", nil), ("codex", "Claude Sonnet 4.5", nil),
+        ("llm", "Org/Model", "Org/Model"),
+    ])
+    func model_isTheOneThatTheRunnerKnows(_ runner: String, _ written: String, _ expected: String?) throws {
+        var settings = AgentSettings()
+        settings.model = written
+        #expect(try bench.context().catalog[runner]?.model(for: settings) == expected)
+    }
+
     @Test func aider_refusedKeyWithExit0_fails() async throws {
         bench.plays("aider", out: AgentStreams.aiderSuccess)
         let result = try await bench.run(prompt("runner: aider"))

@@ -1,0 +1,106 @@
+import Foundation
+import Spool
+import Testing
+
+/// Agents as a user meets them: programs on PATH that play what the real ones print.
+@Suite struct RunnersTests {
+    private func with(_ programs: [String: String], _ body: (SpoolSandbox, [String: String]) async throws -> Void) async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        for (name, script) in programs {
+            let text = "#!/bin/bash\n[[ $1 == --version ]] && { echo '\(name) 1.2.3'; exit; }\ncat > /dev/null\n\(script)\n"
+            try sandbox.folder.write(text, to: "bin/\(name)")
+            chmod(sandbox.folder.url.appendingPathComponent("bin/\(name)").path, 0o755)
+        }
+        let path = sandbox.folder.url.appendingPathComponent("bin").path + ":/usr/local/bin:/usr/bin:/bin"
+        try await body(sandbox, ["PATH": path])
+    }
+
+    private static let codexSuccess = """
+        echo '{"type":"thread.started","thread_id":"T-1"}'
+        echo '{"type":"item.completed","item":{"type":"agent_message","text":"Done."}}'
+        echo '{"type":"turn.completed","usage":{"input_tokens":100,"output_tokens":20}}'
+        """
+    private static let codexLimit = """
+        echo '{"type":"turn.failed","error":{"message":"You have hit your usage limit. Try again in 2 days 1 hour."}}'
+        exit 1
+        """
+    private static let claudeSuccess = """
+        echo '{"type":"result","subtype":"success","is_error":false,"num_turns":2,"total_cost_usd":0.0123,"result":"hi",\
+        "session_id":"s-1","usage":{"input_tokens":10,"output_tokens":3}}'
+        """.replacingOccurrences(of: "\\\n", with: "")
+
+    private static func prompt(_ runner: String, _ more: String = "") -> String {
+        "---\nexec_mode: agent\nrunner: \(runner)\n\(more)---\n# Fix {{what}}\n\nPlease.\n"
+    }
+
+    @Test func runners_listWhatIsInstalled_andItsVersion() async throws {
+        try await with(["codex": "exit 1"]) { sandbox, environment async throws in
+            let listed = try await sandbox.run("runners", environment: environment)
+            #expect(listed.status == 0)
+            let lines = listed.stdout.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            #expect(lines.map(\.first) == ["RUNNER", "codex", "claude", "gemini", "aider", "llm", "opencode", "local", "openai"])
+            #expect(lines[1].prefix(4) == ["codex", "agent", "codex", "1.2.3"])
+            #expect(lines[2].prefix(3) == ["claude", "agent", "no"])
+            let json = try JSON.parse(try await sandbox.run("runners", "--json", environment: environment).stdout)
+            #expect(json.arrayValue?.first?["installed"]?.boolValue == true)
+            #expect(json.arrayValue?.first?["version"]?.stringValue == "codex 1.2.3")
+        }
+    }
+
+    @Test func explainAndShowPrompt_printWhatWouldBeSent() async throws {
+        try await with(["codex": Self.codexSuccess]) { sandbox, environment async throws in
+            try sandbox.drop(Self.prompt("codex", "model: GPT-5\nvars: {what: it}\npermissions: full\n"), "a.md")
+            let explained = try await sandbox.run("runners", "--explain", "spool/a.md", environment: environment)
+            #expect(
+                explained.stdout.contains(
+                    "runs         codex exec --json --skip-git-repo-check --sandbox workspace-write --model gpt-5 -o "
+                        + "'$FLOWSPOOL_RUN_DIR/answer.md' -\n"))
+            #expect(explained.stdout.hasSuffix("\n\n# Fix it\n\nPlease.\n"))
+            let blocked = try await sandbox.run("watch", "--drain", "--profile", "production", environment: environment)
+            #expect(blocked.status == 1)
+            let shown = try await sandbox.run("show", "a.md", "--prompt", environment: environment)
+            #expect(shown.stdout == "# Fix it\n\nPlease.\n")
+            #expect(try await sandbox.run("show", "a.md").stdout.contains("warning agent_full_access"))
+        }
+    }
+
+    @Test func limit_isNoFailure_andStatusSaysUntilWhen() async throws {
+        try await with(["codex": Self.codexLimit, "claude": Self.claudeSuccess]) { sandbox, environment async throws in
+            for name in ["a.md", "b.md"] { try sandbox.drop(Self.prompt("codex", "vars: {what: it}\n"), name) }
+            try sandbox.drop(Self.prompt("claude", "vars: {what: it}\n"), "c.md")
+            let batch = try await sandbox.run("pipeline", "--root", "spool", "--profile", "poc", environment: environment)
+            #expect(batch.status == 0, "\(batch.stderr)")
+            let status = try await sandbox.run("status")
+            #expect(status.stdout.contains("limited   codex until 2"))
+            let limit = try JSON.parse(try await sandbox.run("status", "--json").stdout)["limits"]?.arrayValue?.first
+            #expect(limit?["runner"]?.stringValue == "codex")
+            let listed = try await sandbox.run("list")
+            #expect(listed.stdout.contains("claude, 13 tokens, $0.0123"))
+            let jobs = try JSON.parse(try await sandbox.run("list", "--json").stdout).arrayValue ?? []
+            #expect(jobs.map { $0["state"]?.stringValue } == ["deferred", "deferred", "done"])
+            #expect(jobs.map { $0["runner"]?.stringValue } == ["codex", "codex", "claude"])
+            #expect(jobs.last?["tokens"]?.intValue == 13)
+            let summary = try JSON.parse(try sandbox.text("spool/.prompt-pipeline.summary.json"))
+            #expect(summary["fail_total"]?.intValue == 0)
+            #expect(summary["deferred"]?.intValue == 2)
+            #expect(summary["usage"]?["tokens_out"]?.intValue == 3)
+            #expect(summary["usage"]?["cost_usd"]?.compact == "0.0123")
+            let shown = try await sandbox.run("show", "c.md")
+            #expect(shown.stdout.contains("  session_id s-1\n") && shown.stdout.contains("  turns 2\n"))
+        }
+    }
+
+    @Test func exec_stampsWhatAnAgentUsed() async throws {
+        try await with(["claude": Self.claudeSuccess]) { sandbox, environment async throws in
+            try sandbox.folder.write(Self.prompt("claude", "vars: {what: it}\n"), to: "a.md")
+            let run = try await sandbox.run("exec", "a.md", environment: environment)
+            #expect(run.status == 0, "\(run.stderr)")
+            #expect(run.stdout.contains("  used: claude, 13 tokens, $0.0123\n"))
+            let stamped = try sandbox.text("a.md")
+            for line in ["runner: claude", "tokens_in: 10", "tokens_out: 3", "cost_usd: 0.0123", "turns: 2", "session_id: s-1"] {
+                #expect(stamped.contains("      \(line)\n"), "\(line)")
+            }
+        }
+    }
+}
