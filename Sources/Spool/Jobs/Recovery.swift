@@ -79,8 +79,11 @@ struct Recovery {
 
     /// The file of a job whose claim's rename a power loss has undone: gone from `active/`, and its very bytes are in the drop
     /// folder. Without this it would be a new job there, with a fresh budget.
-    private func undoneClaim(_ job: Job, _ tx: LedgerTransaction) throws -> FileStatus? {
-        guard try spool.active.status(job.file) == nil, let status = try spool.root.status(job.name), status.kind == .regular,
+    ///
+    /// - Parameter file: its name in `active/`; nil: the job's own.
+    private func undoneClaim(_ job: Job, file: String? = nil, _ tx: LedgerTransaction) throws -> FileStatus? {
+        guard try spool.active.status(file ?? job.file) == nil,
+            let status = try spool.root.status(job.name), status.kind == .regular,
             let sha = job.promptSHA, try tx.waitingJob(file: job.name) == nil
         else { return nil }
         let bytes = try spool.root.openForReading(job.name).readAll(bytesMax: Int.max)
@@ -98,7 +101,12 @@ struct Recovery {
         while true {
             let jobs = try ledger.read { try $0.unconfirmedMoves(limit: 1000) }
             if jobs.isEmpty { return }
-            let moved = try jobs.map { try filing.finishMove($0) }
+            let moved = try jobs.map { job in
+                var made = try filing.finishMove(try leavingDrop(job))
+                // It is the ledger's note that is struck out.
+                (made.fromPlace, made.fromFile) = (job.fromPlace, job.fromFile)
+                return made
+            }
             for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
             try ledger.write { tx in
                 for job in moved where job.place == .drop && job.state.isTerminal {
@@ -107,6 +115,18 @@ struct Recovery {
                 try tx.confirmMoves(moved)
             }
         }
+    }
+
+    /// The move as it has to be made where a power loss has undone the claim's rename as well: from the drop folder, where the
+    /// file stands again. Not made, it would look as if the user had moved a finished prompt back, and it would run again.
+    private func leavingDrop(_ job: Job) throws -> Job {
+        guard job.fromPlace == .active, let file = job.fromFile, job.place != .drop,
+            try spool.directory(job.place)?.status(job.file) == nil,
+            let status = try ledger.read({ try undoneClaim(job, file: file, $0) })
+        else { return job }
+        var job = job
+        (job.fromPlace, job.fromFile, job.fileSignature) = (.drop, job.name, status.identity)
+        return job
     }
 
     /// Jobs that were claimed but not started wait again. A power loss may have undone the claim's rename; then the file

@@ -131,6 +131,30 @@ import Testing
         #expect(try spool.ledger().read { try $0.page(nil, after: 0, limit: 9) }.count == 1)
     }
 
+    /// A power loss undid the claim's rename and the one to `done/`: the prompt in the drop folder looked as if the user had moved it
+    /// back, and ran a second time.
+    @Test func doneJobWhoseRenamesWereLost_isFiledAndNotRunAgain() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo ran >> $OUT/trace")
+        let sha = PromptFile.read(name: "a.md", bytes: try Data(contentsOf: URL(fileURLWithPath: spool.path + "/a.md"))).sha
+        try spool.ledger().write { tx in
+            _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+            var job = try tx.require(1)
+            job.state = .done
+            job.status = .success
+            job.place = .done
+            job.fromPlace = .active
+            job.fromFile = "a.md"
+            job.promptSHA = sha
+            try tx.save(job, expecting: .queued, why: "done", now: 1)
+        }
+        try await spool.drain(profile: "production")
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        #expect(spool.list("") == [] && spool.list("done") == ["a.md"])
+        #expect(try spool.ledger().read { try $0.unconfirmedMoves() }.isEmpty)
+    }
+
     /// The start failed for ever: two jobs may not wait under one name.
     @Test func activeJobWithoutFile_whoseNameWaitsAgain_doesNotKeepTheSpoolFromStarting() async throws {
         let spool = try crashed(retryMax: 1, moved: false)
