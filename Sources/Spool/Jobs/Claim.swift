@@ -93,13 +93,31 @@ struct Claim: Sendable {
             return try withdraw(job)
         }
         if moved.identity == opened.identity {
-            let data = try file.readAll(bytesMax: sizeMax + 1)
+            let data = try stillContent(file)
             file.endLease()
-            return .claimed(job, data)
+            return try data.map { .claimed(job, $0) } ?? refuse(job, Self.changing)
         }
         if let reason = Self.refusal(moved, sizeMax: sizeMax) { return try refuse(job, reason) }
         let other = try spool.active.openForReading(job.file)
-        return .claimed(job, try other.readAll(bytesMax: sizeMax + 1))
+        return try stillContent(other).map { .claimed(job, $0) } ?? refuse(job, Self.changing)
+    }
+
+    private static let changing = "unreadable: it changed while it was read, again and again; drop it when it is complete"
+
+    /// The file's bytes, all of one moment; nil where it never stands still. Under a lease it always does; without one a writer may
+    /// still be at work, and half of a prompt must be neither run nor stamped over the whole.
+    private func stillContent(_ file: borrowing OpenFile) throws -> Data? {
+        for _ in 0..<5 {
+            let before = try file.status()
+            guard before.size <= sizeMax else { return nil }
+            let data = try file.readAll(bytesMax: sizeMax + 1)
+            let after = try file.status()
+            if data.count == Int(before.size), after.size == before.size, after.modifiedNanoseconds == before.modifiedNanoseconds
+            {
+                return data
+            }
+        }
+        return nil
     }
 
     private func withdraw(_ job: Job) throws -> ClaimOutcome {

@@ -129,6 +129,55 @@ import Testing
         #expect(job.reason.hasPrefix("symbolic_link"))
     }
 
+    /// While a claim reads under its lease, the kernel lets no writer in.
+    @Test func claim_whileItReads_keepsWritersOut() throws {
+        let path = Mutex("")
+        let refused = Mutex(0)
+        // The kernel tells the holder of a lease of the writer by SIGIO, which ends a process that does not ignore it.
+        signal(SIGIO, SIG_IGN)
+        let bench = try Bench(
+            calls: SystemCalls { call, _ in
+                guard call == .read else { return nil }
+                let writer = open(path.withLock { $0 } + "/active/a.md", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+                if writer < 0, errno == EWOULDBLOCK { refused.withLock { $0 += 1 } } else { close(writer) }
+                return nil
+            })
+        defer { bench.spool.remove() }
+        path.withLock { $0 = bench.spool.path }
+        try bench.spool.drop("a.md", "true")
+        guard case .claimed = try bench.claim.claim(try bench.admit("a.md")) else { return #expect(Bool(false)) }
+        #expect(refused.withLock { $0 } > 0)
+    }
+
+    /// Another file took its place, and its writer is still at work: half of a prompt is never run, nor stamped over the whole.
+    @Test(arguments: [1, 1000]) func claim_ofAFileThatGrowsWhileItIsRead_takesAllOrNothing(_ growths: Int) throws {
+        let path = Mutex("")
+        let left = Mutex(growths)
+        let bench = try Bench(
+            calls: SystemCalls { call, _ in
+                let folder = path.withLock { $0 }
+                if call == .renameat2, left.withLock({ $0 == growths }) {
+                    try? Data("first".utf8).write(to: URL(fileURLWithPath: folder + "/a.md.new"))
+                    rename(folder + "/a.md.new", folder + "/a.md")
+                }
+                guard call == .read, left.withLock({ $0 > 0 }) else { return nil }
+                left.withLock { $0 -= 1 }
+                let writer = open(folder + "/active/a.md", O_WRONLY | O_APPEND | O_CLOEXEC)
+                _ = write(writer, "+", 1)
+                close(writer)
+                return nil
+            })
+        defer { bench.spool.remove() }
+        path.withLock { $0 = bench.spool.path }
+        try bench.spool.drop("a.md", "true")
+        switch try bench.claim.claim(try bench.admit("a.md")) {
+        case .claimed(_, let bytes): #expect(growths == 1 && String(decoding: bytes, as: UTF8.self) == "first+")
+        case .refused(let job): #expect(growths > 1 && job.reason.hasPrefix("unreadable: it changed"))
+        default: #expect(Bool(false))
+        }
+        #expect(bench.spool.list("active").count + bench.spool.list("failed").count { !$0.hasSuffix(".txt") } == 1)
+    }
+
     @Test func claim_whenANameIsTakenInActive_takesANumberedOne() throws {
         let bench = try Bench()
         defer { bench.spool.remove() }
