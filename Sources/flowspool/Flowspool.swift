@@ -50,6 +50,8 @@ import Spool
         // A closed pipe is an error of write(2), a broken lease is looked at when it matters; neither ends the process.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGIO, SIG_IGN)
+        // A umask that takes away the owner's own rights would make a spool that its owner cannot open.
+        umask(umask(0o077) & 0o077)
         var arguments = Array(CommandLine.arguments.dropFirst())
         let name = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? ""
         if let command = aliases[name] { arguments.insert(command, at: 0) }
