@@ -66,3 +66,17 @@ let package = Package(
             name: "FlowspoolTests", dependencies: ["flowspool", "Spool"], swiftSettings: swiftSettings),
     ]
 )
+
+// `Tests/Fuzz/run` sets this to the path of libFuzzer's runtime, which is a part of the Swift toolchain: the library is then built so that
+// the fuzzer sees which code an input reaches, and the fuzzer is built in place of the tests.
+if let runtime = Context.environment["FLOWSPOOL_FUZZ"] {
+    package.targets.removeAll(where: \.isTest)
+    let instrumented = swiftSettings + [.unsafeFlags(["-sanitize=fuzzer", "-O"])]
+    package.targets.first { $0.name == "Spool" }?.swiftSettings = instrumented
+    package.targets.append(
+        .executableTarget(
+            name: "flowspool-fuzz", dependencies: ["Spool"], path: "Tests",
+            sources: ["Fuzz/FuzzDriver.swift", "SpoolTests/Fuzz/FuzzTargets.swift"],
+            swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library", "-O"])],
+            linkerSettings: [.unsafeFlags([runtime]), .linkedLibrary("stdc++")]))
+}
