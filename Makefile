@@ -73,11 +73,11 @@ risk: build ## measure preflight's warnings on a labelled file (RISK=FILE)
 	@scripts/setup test
 	scripts/risk-report $(BINARY) "$(RISK)"
 
-# TORTURE_FLAGS='--seed N' repeats a run that failed.
-torture: build ## crash, power-loss, fault and load proofs; an hour or more
+# TORTURE_FLAGS='--seed N --only PART' repeats a part that failed; '--jobs N' says how many run at a time.
+torture: build ## crash, power-loss, fault, load and fuzz proofs; 75 minutes on two cores
 	@scripts/setup test
-	FLOWSPOOL_TORTURE=1 swift test --filter FaultSweep
-	Tests/Torture/run --binary $(BINARY) $(TORTURE_FLAGS)
+	swift build --build-tests
+	fuzzer=$$(Tests/Fuzz/run --build); Tests/Torture/run --binary $(BINARY) --in-process --fuzzer "$$fuzzer" $(TORTURE_FLAGS)
 
 # Everything that `install` copies, made without root.
 stage: CONFIG := release

@@ -11,10 +11,13 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 
-from common import Broken, Spool, build_shim, environment, find_binary, now, report, shimmed
+from common import Broken, Spool, broken_figures, build_shim, environment, find_binary, now, progress, report, shimmed
 
 BUDGET = {"production": 1, "poc": 2}
+# A run of so few prompts that takes longer hangs.
+RUN_SECONDS = 120
 
 
 def fill(spool, has_inodes=True):
@@ -38,7 +41,7 @@ def kill_at(spool, profile, when, shim):
     process = subprocess.Popen(spool.watch(profile), cwd=spool.folder, env=shimmed(spool, shim, TORTURE_KILL=str(when)),
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        process.wait(timeout=60)
+        process.wait(timeout=RUN_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         raise Broken(f"call {when}: the run hung")
@@ -51,13 +54,16 @@ def drain(spool, profile, note):
     began = now()
     process = subprocess.Popen(spool.watch(profile), cwd=spool.folder, env=environment(), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out = b""
+    watchdog = threading.Timer(RUN_SECONDS, process.kill)
+    watchdog.start()
     for line in process.stdout:
         if first is None and line.startswith(b"start"):
             first = now() - began
-        out += line
     error = process.stderr.read()
-    process.wait(timeout=60)
+    process.wait()
+    watchdog.cancel()
+    if now() - began > RUN_SECONDS:
+        raise Broken(f"{note}: the restart hung")
     if process.returncode in (70, 75) or process.returncode < 0:
         raise Broken(f"{note}: restart ended with {process.returncode}: {error.decode()}")
     if process.returncode in (10, 11, 12):
@@ -82,8 +88,10 @@ def sweep(binary, shim, profile, points, figures):
             spool.judge(BUDGET[profile], note, places)
             spool.remove()
         except Broken as error:
-            figures["broken"].append(str(error))
+            figures["broken"].append(error)
             spool.fail(error)
+        if when % 100 == 0:
+            progress(f"{note}: {len(figures['broken'])} broken")
         if not killed:
             return
 
@@ -123,14 +131,17 @@ def storm(binary, profile, count, rng, figures):
                 process.wait()
                 figures["random_kills"] += 1
             if turn % 50 == 49:
-                drain(spool, profile, f"random {turn}")
+                first = drain(spool, profile, f"random {turn}")
+                if first is not None:
+                    figures["first_seconds"].append(first)
                 spool.judge(BUDGET[profile], f"random {turn}")
+            figures["restarts"] += 1
         drain(spool, profile, "random, last")
         spool.judge(BUDGET[profile], "random, last")
         figures["random_prompts"] += number
         spool.remove()
     except Broken as error:
-        figures["broken"].append(str(error))
+        figures["broken"].append(error)
         spool.fail(error)
 
 
@@ -157,11 +168,13 @@ def main():
             figures[f"calls_{profile}"] = count
             kills = options.random if options.random is not None else 20 if options.quick else 1000
             storm(binary, profile, kills, rng, figures)
-    times = sorted(figures.pop("first_seconds"))
-    figures["restart_to_first_job_ms"] = {"median": round(1000 * times[len(times) // 2]), "max": round(1000 * times[-1])} if times else None
+    times = [round(1000 * seconds) for seconds in sorted(figures.pop("first_seconds"))]
+    figures["restart_to_first_job_ms"] = {
+        "count": len(times), "median": times[len(times) // 2], "p99": times[len(times) * 99 // 100], "max": times[-1]} if times else None
     figures["seconds"] = round(now() - began, 1)
-    report("crash_sweep", **figures)
-    sys.exit(1 if figures["broken"] else 0)
+    broken = figures.pop("broken")
+    report("crash_sweep", **figures, **broken_figures(broken))
+    sys.exit(1 if broken else 0)
 
 
 if __name__ == "__main__":

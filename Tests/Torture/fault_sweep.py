@@ -3,7 +3,7 @@
 # EINTR. The run goes on or ends with a clear error; the next one finishes everything. Then a file system that is really full, and one
 # that is really read-only (as root, on a small tmpfs; left out where that may not be mounted).
 #
-#   fault_sweep.py [--binary PATH] [--quick] [--seed N] [--at N:ERRNO]
+#   fault_sweep.py [--binary PATH] [--quick] [--seed N] [--all] [--at N:ERRNO]
 
 import argparse
 import errno
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from common import Broken, Spool, build_shim, environment, find_binary, now, report, shimmed
+from common import Broken, Spool, broken_figures, build_shim, environment, find_binary, now, progress, report, shimmed
 from crash_sweep import BUDGET, drain, fill, total
 
 ERRORS = ["EIO", "ENOSPC", "EACCES", "EMFILE", "EINTR"]
@@ -46,7 +46,7 @@ def one(binary, shim, when, name, figures):
         figures["faults"] += 1
         spool.remove()
     except Broken as error:
-        figures["broken"].append(str(error))
+        figures["broken"].append(error)
         spool.fail(error)
 
 
@@ -81,7 +81,7 @@ def on_tmpfs(binary, figures, name, hinder, free):
         spool.judge(BUDGET[PROFILE], name, places)
         figures[name] = error.strip().splitlines()[0]
     except Broken as error:
-        figures["broken"].append(str(error))
+        figures["broken"].append(error)
         print(f"BROKEN {error}", file=sys.stderr)
     finally:
         subprocess.run(["umount", folder])
@@ -102,7 +102,8 @@ def main():
     parser.add_argument("--binary")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
-    parser.add_argument("--at")
+    parser.add_argument("--all", action="store_true", help="every call with every error: two and a half times as long")
+    parser.add_argument("--at", help="one fault, CALL:ERROR, as a failure names it")
     options = parser.parse_args()
     binary = find_binary(options.binary)
     rng = random.Random(options.seed)
@@ -112,17 +113,23 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         shim = build_shim(folder)
         count = total(binary, shim, PROFILE)
-        points = [(when, name) for when in range(1, count + 1) for name in ERRORS]
+        # Each call with one error of its own in turn and with EIO; `--all` with every error. In process every call meets every error
+        # (Tests/SpoolTests/Jobs/FaultSweepTests.swift).
+        points = [(when, name) for when in range(1, count + 1)
+                  for name in (ERRORS if options.all else sorted({"EIO", ERRORS[1 + (when + options.seed) % (len(ERRORS) - 1)]}))]
         if options.quick:
             points = rng.sample(points, 8)
         if options.at:
             points = [(int(options.at.split(":")[0]), options.at.split(":")[1])]
         for when, name in points:
             one(binary, shim, when, name, figures)
+            if when % 100 == 0:
+                progress(f"call {when} of {count}: {len(figures['broken'])} broken")
     on_tmpfs(binary, figures, "full", fill_up, lambda folder: os.unlink(os.path.join(folder, "ballast")))
     on_tmpfs(binary, figures, "read_only", lambda folder: mount("-o", "remount,ro", folder), lambda folder: mount("-o", "remount,rw", folder))
-    report("fault_sweep", **figures, calls=count, seconds=round(now() - began, 1))
-    sys.exit(1 if figures["broken"] else 0)
+    broken = figures.pop("broken")
+    report("fault_sweep", **figures, calls=count, seconds=round(now() - began, 1), **broken_figures(broken))
+    sys.exit(1 if broken else 0)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from common import Broken, Spool, environment, find_binary, now, report, strip
+from common import Broken, Spool, broken_figures, environment, find_binary, now, progress, report, strip
 
 WRITERS = ["rename", "direct", "link", "copy"]
 
@@ -94,11 +94,16 @@ def storm(spool, count, rng):
         for thread in threads:
             thread.join()
         dropped = {name: data for part in parts for name, data in part.items()}
+        progress(f"{len(dropped)} prompts dropped")
         until = now() + 60 + len(dropped) * 0.2
+        said = now()
         while (ended := status(spool)["counts"])["done"] + ended["failed"] < len(dropped):
             if now() > until or watcher.poll() is not None:
                 raise Broken(f"not all of {len(dropped)} ended: {ended}")
-            time.sleep(0.2)
+            if now() - said > 60:
+                said = now()
+                progress(f"{ended}")
+            time.sleep(0.2 if len(dropped) < 1000 else 2)
     finally:
         watcher.send_signal(signal.SIGCONT)
         watcher.terminate()
@@ -113,13 +118,14 @@ def judge(spool, dropped):
     lines = spool.traced()
     if sorted(lines) != sorted(dropped):
         seen = set(lines)
-        raise Broken(f"{len(lines)} runs of {len(seen)} prompts; {len(dropped)} dropped; never ran: {sorted(set(dropped) - seen)[:5]}")
+        kind = "double_run" if len(lines) > len(seen) else "loss"
+        raise Broken(f"{len(lines)} runs of {len(seen)} prompts; {len(dropped)} dropped; never ran: {sorted(set(dropped) - seen)[:5]}", kind)
     for raw, places in spool.where().items():
         name = raw.decode()
         if places != ["done"]:
-            raise Broken(f"{name} is in {places}")
+            raise Broken(f"{name} is in {places}", "loss")
         if strip(spool.author_bytes("done", raw)) != dropped[name]:
-            raise Broken(f"{name} has other bytes")
+            raise Broken(f"{name} has other bytes", "loss")
 
 
 def main():
@@ -140,10 +146,10 @@ def main():
             raise Broken("the queue of events did not overflow")
         spool.remove()
     except Broken as error:
-        broken.append(str(error))
+        broken.append(error)
         spool.fail(error)
     report("intake_storm", seed=options.seed, prompts=len(dropped), overflows=after.get("overflows"), rescans=after.get("rescans"),
-           broken=broken, seconds=round(now() - began, 1))
+           seconds=round(now() - began, 1), **broken_figures(broken))
     sys.exit(1 if broken else 0)
 
 

@@ -8,7 +8,7 @@
 # - fdatasync makes that file's data sure, and no names.
 # - What is not sure: each write alone may be there, or not; names are lost as a tail of their order (with --weak: each alone).
 #
-#   power_loss.py [--binary PATH] [--quick] [--seed N] [--prefixes N] [--weak] [--at N:VARIANT]
+#   power_loss.py [--binary PATH] [--quick] [--seed N] [--profile P] [--prefixes N] [--weak] [--at N:VARIANT]
 
 import argparse
 import os
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from common import Broken, Spool, build_shim, find_binary, now, report, shimmed
+from common import Broken, Spool, broken_figures, build_shim, find_binary, now, progress, report, shimmed
 from crash_sweep import BUDGET, drain, fill
 
 EXCHANGE = 2
@@ -232,13 +232,15 @@ def main():
             try_one(spool, options.profile, state, traced, places, note)
             done += 1
         except (Broken, subprocess.TimeoutExpired) as error:
-            broken.append(str(error))
+            broken.append(error)
             kept = tempfile.mkdtemp(prefix="flowspool-torture-")
             shutil.copytree(spool.folder, kept, dirs_exist_ok=True)
             print(f"BROKEN {error}\n  kept: {kept}", file=sys.stderr)
+        if number % 100 == 99:
+            progress(f"prefix {number + 1} of {count}: {len(broken)} broken")
     spool.remove()
-    report("power_loss", seed=options.seed, weak=options.weak, calls=len(calls), prefixes=len(wanted), whole=done, broken=broken,
-           seconds=round(now() - began, 1))
+    report("power_loss", seed=options.seed, profile=options.profile, weak=options.weak, calls=len(calls), prefixes=len(wanted), whole=done,
+           seconds=round(now() - began, 1), **broken_figures(broken))
     sys.exit(1 if broken else 0)
 
 

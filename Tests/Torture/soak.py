@@ -5,6 +5,7 @@
 #   soak.py [--binary PATH] [--seed N] [--minutes M]
 
 import argparse
+import json
 import os
 import random
 import statistics
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from common import Broken, Spool, environment, find_binary, now, report
+from common import Broken, Spool, broken_figures, environment, find_binary, now, progress, report
 
 PROMPTS = [("true", 0), ("exit 3", 0), ("sleep 0.05", 0), ("head -c 200000 /dev/zero | base64", 0), ("sleep 5", 1), ("sleep 60 & true", 0),
            ("kill -9 $$", 0)]
@@ -48,7 +49,7 @@ def soak(spool, minutes, rng):
     watcher = subprocess.Popen(spool.command("watch", "--spool", spool.path, "--profile", "poc", "--jobs", "2", *limits),
                                cwd=spool.folder, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
-    samples, number, until = [], 0, now() + 60 * minutes
+    samples, number, until, said = [], 0, now() + 60 * minutes, now()
     try:
         while now() < until:
             number += 1
@@ -57,6 +58,9 @@ def soak(spool, minutes, rng):
             if watcher.poll() is not None:
                 raise Broken(f"the watcher ended with {watcher.returncode}")
             samples.append(sample(watcher.pid))
+            if now() - said > 300:
+                said = now()
+                progress(f"{len(spool.dropped)} prompts, {samples[-1]}")
     finally:
         spool.run("resume", "--spool", spool.path)
         watcher.terminate()
@@ -72,24 +76,29 @@ def main():
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     spool = Spool(find_binary(options.binary), tempfile.mkdtemp(prefix="flowspool-torture-"))
-    broken, first, last = [], {}, {}
+    broken, parts, counts = [], {}, {}
+    began = now()
     try:
         samples = soak(spool, options.minutes, random.Random(options.seed))
         quarter = max(1, len(samples) // 4)
-        for key in samples[0]:
-            # The first quarter warms caches up; what comes after must not grow.
-            first[key] = statistics.median(s[key] for s in samples[quarter:2 * quarter])
-            last[key] = statistics.median(s[key] for s in samples[-quarter:])
+        # The first quarter warms caches up; what comes after must not grow.
+        for part, chosen in {"start": samples[:max(1, quarter // 4)], "second_quarter": samples[quarter:2 * quarter], "end": samples[-quarter:]}.items():
+            parts[part] = {key: statistics.median(s[key] for s in chosen) for key in samples[0]}
+        first, last = parts["second_quarter"], parts["end"]
         if last["kib"] > first["kib"] * 1.2 + 4096 or last["descriptors"] > first["descriptors"] + 8 or last["threads"] > first["threads"] + 8:
             raise Broken(f"it grew from {first} to {last}")
         check = spool.run("fsck", "--spool", spool.path)
         if check.returncode != 0 and b"violated" in check.stdout:
             raise Broken(f"fsck: {check.stdout.decode()}")
+        counts = json.loads(spool.run("status", "--spool", spool.path, "--json").stdout)["counts"]
+        if sum(counts.values()) != len(spool.dropped):
+            raise Broken(f"{len(spool.dropped)} were dropped, and jobs are {counts}", "loss")
         spool.remove()
     except Broken as error:
-        broken.append(str(error))
+        broken.append(error)
         spool.fail(error)
-    report("soak", seed=options.seed, minutes=options.minutes, prompts=len(spool.dropped), second_quarter=first, last_quarter=last, broken=broken)
+    report("soak", seed=options.seed, minutes=options.minutes, prompts=len(spool.dropped), counts=counts, **parts,
+           seconds=round(now() - began, 1), **broken_figures(broken))
     sys.exit(1 if broken else 0)
 
 
