@@ -9,6 +9,8 @@ import Testing
     /// The machine's clocks, the wall clock moved by what the test sets.
     private final class StepClock: SpoolClock {
         private let offset = Mutex<Int64>(0)
+        /// When attempts started, on the clock that never steps.
+        let starts = Mutex<[Int64]>([])
         static let day: Int64 = 86_400_000
         func step(_ milliseconds: Int64) { offset.withLock { $0 += milliseconds } }
         func wallMilliseconds() -> Int64 { SystemClock().wallMilliseconds() + offset.withLock { $0 } }
@@ -24,6 +26,7 @@ import Testing
         func run(_ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void) async
             -> AttemptResult
         {
+            clock.starts.withLock { $0.append(clock.monotonicMilliseconds()) }
             clock.step(step)
             return await inner.run(request, on: executor, report: report)
         }
@@ -42,6 +45,9 @@ import Testing
         #expect(ending.succeeded == 1)
         let job = try #require(try spool.job("a.md"))
         #expect(job.attempts == 2)
+        // Neither a day forward nor a day back makes the wait for the retry shorter.
+        let starts = clock.starts.withLock { $0 }
+        #expect(starts.count == 2 && starts[1] - starts[0] >= 30, "\(starts)")
         let duration = try #require(job.duration)
         #expect(duration >= 0 && duration <= clock.monotonicMilliseconds() - began)
         let attempts = try spool.ledger().read { try $0.attempts(of: job.id) }

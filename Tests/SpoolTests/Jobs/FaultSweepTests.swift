@@ -60,6 +60,12 @@ import Testing
             let dropped = try fill(spool)
             let events = EventList()
             let note = "\(profile), errno \(code), call \(target)"
+            // A run that hangs would hang the tests, and nothing could tell at which call: it ends them with a word.
+            let watchdog = Task.detached {
+                try await Task.sleep(for: .seconds(120))
+                fatalError("\(note): hung for two minutes")
+            }
+            defer { watchdog.cancel() }
             // A run that cannot begin says so, and the next one can.
             do {
                 try await spool.drain(profile: profile, events: events, calls: fault.calls)

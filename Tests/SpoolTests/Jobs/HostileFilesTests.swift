@@ -34,6 +34,34 @@ import Testing
         #expect(outcome.spool.list("failed") == ["big.md", "big.md.why.txt"])
     }
 
+    /// Only root can give files away, so only root can try this one; the spool then belongs to root and the file to nobody.
+    @Test(.enabled(if: geteuid() == 0)) func anotherUsersFile_isRefusedUnread() async throws {
+        let outcome = try await drain { spool in
+            try spool.drop("theirs.md", "echo theirs >> $OUT/trace")
+            #expect(chown(spool.path + "/theirs.md", 65534, 65534) == 0)
+        }
+        defer { outcome.spool.remove() }
+        #expect(try outcome.reason("theirs.md").hasPrefix("other_owner: it belongs to user 65534"))
+        #expect(outcome.spool.list("failed") == ["theirs.md", "theirs.md.why.txt"])
+        #expect(try outcome.spool.text("../trace") == "good\n")
+    }
+
+    /// A child that writes as fast as the machine can: the log keeps its bound, the head, the tail and the mark between them.
+    @Test func logFlood_keepsHeadTailAndMark() async throws {
+        let limit = 1 << 16
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("flood.md", "echo the head; head -c 300000000 /dev/zero | tr '\\0' x; echo; echo the tail")
+        let runner = ScriptRunner(logBytesMax: limit)
+        #expect(try await spool.dispatcher(runner: runner).run(hints: AsyncStream { $0.finish() }).succeeded == 1)
+        let runs = spool.path + "/runs"
+        let name = try #require(FileManager.default.subpaths(atPath: runs)?.first { $0.hasSuffix("block-001.log") })
+        let log = try String(contentsOfFile: runs + "/" + name, encoding: .utf8)
+        #expect(log.utf8.count <= limit && log.utf8.count > limit / 4)
+        #expect(log.hasPrefix("the head\nxxx") && log.hasSuffix("xxx\nthe tail\n"))
+        #expect(log.components(separatedBy: "bytes were cut here, the log is bounded").count == 2)
+    }
+
     @Test func socket_isRefused() async throws {
         let outcome = try await drain { spool in
             let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
