@@ -118,14 +118,14 @@ public struct HoldFile: Sendable, Equatable {
     init(reading data: Data) {
         var facts: [String: String] = [:]
         var words: String?
-        // By scalar: a name may hold U+2028, which is no end of line here, and CRLF would be one Character.
+        // By scalar: a name may hold U+2028, which is no end of line here, CRLF would be one Character, and so would a blank or a colon
+        // with an accent after it.
         for var scalars in String(decoding: data, as: UTF8.self).unicodeScalars.split(separator: "\n") {
             if scalars.last == "\r" { scalars.removeLast() }
             let line = String(scalars)
-            let parts = line.split(separator: ":", maxSplits: 1)
-            if parts.count == 2, Self.keys.contains(String(parts[0])) {
-                let value = parts[1].drop { $0 == " " }
-                facts[String(parts[0])] = LineText.decode(String(value)) ?? String(value)
+            if let colon = scalars.firstIndex(of: ":"), Self.keys.contains(String(scalars[..<colon])) {
+                let value = String(scalars[scalars.index(after: colon)...].drop { $0 == " " })
+                facts[String(scalars[..<colon])] = LineText.decode(value) ?? value
             } else if words == nil {
                 let text = line.trimmingCharacters(in: .whitespaces)
                 if !text.isEmpty { words = String(text.prefix(200)) }
