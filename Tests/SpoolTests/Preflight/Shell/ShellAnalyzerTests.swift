@@ -185,6 +185,13 @@ import Testing
         #expect(try await codes(shfmt: body) == ["parser_failed"])
     }
 
+    /// A runner that was stopped for longer than the parser may take held sound prompts back.
+    @Test func parserThatIsSlowOnce_isAskedAgain() async throws {
+        let real = try ShellAnalyzer().shfmtPath
+        let once = "if mkdir \"${0%/*}/slow\"; then exec sleep 60; fi; printf '%s\\n' \"$input\" | \(real) \"$@\""
+        #expect(try await codes(shfmt: once, seconds: 2) == [])
+    }
+
     @Test func parserThatPrintsWithoutEnd_isEnded() async throws {
         #expect(try await codes(shfmt: "exec cat /dev/zero") == ["parser_failed"])
     }
