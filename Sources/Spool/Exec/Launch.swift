@@ -22,7 +22,7 @@ struct Launch: @unchecked Sendable {
     /// The attempt's mark on its processes.
     let runDirectory: String?
 
-    init(_ command: Command, outputBytesMax: Int) throws(NotStarted) {
+    init(_ command: Command, outputBytesMax: Int, programs: ProgramFinder) throws(NotStarted) {
         let strings = [command.executable, command.workingDirectory] + command.arguments + [command.inputPath ?? ""]
         guard !strings.contains(where: { $0.utf8.contains(0) }),
             !command.environment.contains(where: { $0.key.utf8.contains(0) || $0.value.utf8.contains(0) || $0.key.isEmpty })
@@ -36,7 +36,7 @@ struct Launch: @unchecked Sendable {
         guard info.st_mode & S_IFMT == S_IFDIR else {
             throw Self.failed("working folder \(printable(command.workingDirectory))", ENOTDIR)
         }
-        path = try Self.find(command.executable, searchPath: command.environment["PATH"])
+        path = try Self.find(command.executable, searchPath: command.environment["PATH"], programs)
         arguments = [command.executable] + command.arguments
         environment = command.environment
         directory = command.workingDirectory
@@ -89,17 +89,13 @@ struct Launch: @unchecked Sendable {
         NotStarted(text: "\(what): \(String(cString: strerror(code)))")
     }
 
-    /// As a shell looks a command up: a name with a slash is a path, any other is searched for (execvp(3)).
-    private static func find(_ name: String, searchPath: String?) throws(NotStarted) -> String {
+    private static func find(_ name: String, searchPath: String?, _ programs: ProgramFinder) throws(NotStarted) -> String {
+        // A path is left to execve(2), whose error says what is wrong with it.
         if name.utf8.contains(UInt8(ascii: "/")) { return name }
-        for folder in (searchPath ?? "/usr/local/bin:/usr/bin:/bin").utf8.split(separator: UInt8(ascii: ":")) {
-            // An empty or a relative entry would mean the working folder, which a prompt can write to.
-            guard folder.first == UInt8(ascii: "/") else { continue }
-            let candidate = String(decoding: folder, as: UTF8.self) + "/" + name
-            var info = stat()
-            if access(candidate, X_OK) == 0, stat(candidate, &info) == 0, info.st_mode & S_IFMT == S_IFREG { return candidate }
+        guard let path = programs.find(name, in: searchPath) else {
+            throw NotStarted(text: "\(printable(name)): command not found in PATH")
         }
-        throw NotStarted(text: "\(printable(name)): command not found in PATH")
+        return path
     }
 }
 

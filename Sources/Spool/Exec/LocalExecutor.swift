@@ -23,6 +23,7 @@ public struct LocalExecutor: Executor {
     let outputBytesMax: Int
     let starter: Starter
     let groups: GroupRecord?
+    private let programs = ProgramFinder()
 
     /// - Parameters:
     ///   - graceSeconds: from TERM to KILL.
@@ -44,7 +45,7 @@ public struct LocalExecutor: Executor {
         let launch: Launch
         let cancel: CancelSignal
         do {
-            launch = try Launch(command, outputBytesMax: outputBytesMax)
+            launch = try Launch(command, outputBytesMax: outputBytesMax, programs: programs)
             cancel = try CancelSignal()
         } catch {
             let text = (error as? NotStarted)?.text ?? "\(error)"

@@ -32,10 +32,19 @@ struct RunFolder: Sendable {
 
     /// Writes a file anew, mode 0600. Whatever stood under the name is unlinked, not opened.
     func write(_ name: String, _ bytes: Data) throws(SystemCallError) {
+        let file = try create(name)
+        if try file.status().mode != 0o600 { try file.setMode(0o600) }
+        if !bytes.isEmpty { try file.write(bytes) }
+    }
+
+    private func create(_ name: String) throws(SystemCallError) -> OpenFile {
+        do {
+            return try directory.create(name)
+        } catch {
+            guard error.errno == EEXIST else { throw error }
+        }
         try directory.remove(name)
-        let file = try directory.create(name)
-        try file.setMode(0o600)
-        try file.write(bytes)
+        return try directory.create(name)
     }
 
     /// Writes the result so that a reader sees a whole one or none. Not fsynced: the ledger has the truth.

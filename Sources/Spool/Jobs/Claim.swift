@@ -81,7 +81,9 @@ struct Claim: Sendable {
         claimed.fromFile = job.file
         claimed.fileSignature = opened.identity
         claimed.started = claimed.started ?? now
-        guard try ledger.write({ try $0.save(claimed, expecting: job.state, why: "claimed", now: now) }) else { return nil }
+        guard try ledger.write({ try $0.save(claimed, from: job, expecting: job.state, why: "claimed", now: now) }) else {
+            return nil
+        }
         return try filing.finishMove(claimed)
     }
 

@@ -17,7 +17,7 @@ extension Dispatcher {
         } else if hold == nil, before != nil {
             ending.why = .done
             ending.failures = FailureCounts()
-            wantsWaiting = true
+            waitingChanged()
             observe(.holdLifted)
         }
     }
@@ -71,10 +71,7 @@ extension Dispatcher {
         guard var job = try ledger.read({ try $0.job(id) }) else { return }
         guard job.state == .active else {
             // Refused or held in the ledger already, and then its file could not be moved.
-            if job.fromPlace != nil {
-                _ = try filing.finishMove(job)
-                unconfirmed.append(id)
-            }
+            if job.fromPlace != nil { unconfirmed.append(try filing.finishMove(job)) }
             return
         }
         if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
@@ -84,9 +81,8 @@ extension Dispatcher {
             return try tx.save(job, expecting: .active, why: why, now: now)
         }
         guard isSaved else { return }
-        _ = try filing.finishMove(job)
-        unconfirmed.append(id)
-        wantsWaiting = true
+        unconfirmed.append(try filing.finishMove(job))
+        waitingChanged()
     }
 
     /// Tries again to write down what could not be written.
@@ -104,8 +100,9 @@ extension Dispatcher {
                 }
             case .ended(let prepared, let result): finish(prepared, result)
             case .moved(let id):
-                if let job = note({ try ledger.read { try $0.job(id) } }) ?? nil, note({ try filing.finishMove(job) }) != nil {
-                    unconfirmed.append(id)
+                if let job = note({ try ledger.read { try $0.job(id) } }) ?? nil, let moved = note({ try filing.finishMove(job) })
+                {
+                    unconfirmed.append(moved)
                 } else {
                     unwritten.append(item)
                 }
@@ -117,8 +114,8 @@ extension Dispatcher {
 
     func filed(_ id: Int64, _ outcome: FilingWork.Outcome) {
         switch outcome {
-        case .moved(let isRenamed):
-            unconfirmed.append(id)
+        case .moved(let job, let isRenamed):
+            unconfirmed.append(job)
             // A file of the same name came meanwhile, and had no job while ours bore its name.
             if isRenamed { wantsScan = true }
         case .trouble(let error):
@@ -130,10 +127,7 @@ extension Dispatcher {
     /// Before a run ends: whatever move is still noted is made, however it came to be left.
     func finishMoves() {
         note {
-            for job in try ledger.read({ try $0.unconfirmedMoves() }) {
-                _ = try filing.finishMove(job)
-                unconfirmed.append(job.id)
-            }
+            unconfirmed = try ledger.read { try $0.unconfirmedMoves() }.map { try filing.finishMove($0) }
         }
         confirmMoves(all: true)
     }
@@ -144,23 +138,22 @@ extension Dispatcher {
     @discardableResult
     func confirmMoves(all: Bool) -> Bool {
         guard !unconfirmed.isEmpty, all || unconfirmed.count >= 64 else { return false }
-        let ids = unconfirmed
+        let moved = unconfirmed
         unconfirmed.removeAll()
         let confirmed: Bool? = note {
-            // A person may have sent a job elsewhere since (`retry`, `approve`): that move is theirs to confirm.
-            let moved = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }.filter { try filing.isMoveMade($0) }
             for folder in [spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
             try preparer.swap.syncFolder()
             try ledger.write { tx in
                 for job in moved where job.place == .drop && job.state.isTerminal {
                     if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }
                 }
+                // A person may have sent a job elsewhere since (`retry`, `approve`): that move is not struck out, it is theirs.
                 try tx.confirmMoves(moved)
             }
             return moved.contains { $0.state.isWaiting }
         }
-        if confirmed == nil { unconfirmed = ids }
-        if confirmed == true { wantsWaiting = true }
+        if confirmed == nil { unconfirmed = moved }
+        if confirmed == true { waitingChanged() }
         return confirmed ?? false
     }
 
@@ -190,9 +183,8 @@ extension Dispatcher {
     /// Admits the next names of the batch while the ledger has room.
     func refillBatch() {
         if wantsScan || !namedFiles.isEmpty {
-            // Somebody may have finished writing.
-            busy.removeAll()
-            wantsWaiting = true
+            tryBusyAgain()
+            waitingChanged()
         }
         wantsScan = false
         namedFiles.removeAll()

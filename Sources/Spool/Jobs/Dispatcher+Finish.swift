@@ -54,7 +54,8 @@ extension Dispatcher {
         let final = prepared.job
         if final.state == .done, final.place == .drop { try recordKept(final) }
         let end = EndOfJob(
-            job: final, attempt: attempt, result: result, findings: result == nil ? prepared.report.findings : nil,
+            job: final, saved: prepared.saved, attempt: attempt, result: result,
+            findings: result == nil ? prepared.report.findings : nil,
             policy: thresholds.policy, runID: settings.runID, now: now)
         // With the next job's start, where there is one and nothing can be crossed; else alone. Should that fail, `start` has
         // noted that the next one goes back, and the caller notes this end.
@@ -153,8 +154,8 @@ extension Dispatcher {
     /// Stamps the prompt and moves it to where the ledger now says, in a task of its own.
     private func file(_ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ counts: FailureCounts, isOnHold: Bool) {
         let work = FilingWork(
-            spool: spool, ledger: ledger, filing: filing, swap: preparer.swap,
-            stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
+            spool: spool, ledger: ledger, filing: filing, swap: preparer.swap, prompt: prepared.prompt,
+            stampedBytes: prepared.stampedBytes, stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
             why: result == nil ? prepared.report.findings : nil)
         let id = job.id
         filingTasks[id] = Task { [post] in

@@ -115,9 +115,8 @@ extension Dispatcher {
         job.file = try filing.freeName(job.name, job: job.id, in: .drop)
         guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
         dueAt[job.id] = clock.monotonicMilliseconds() + left
-        _ = try filing.finishMove(job)
-        unconfirmed.append(job.id)
-        wantsWaiting = true
+        unconfirmed.append(try filing.finishMove(job))
+        waitingChanged()
         observe(.deferred(job))
     }
 }

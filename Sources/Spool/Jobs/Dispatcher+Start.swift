@@ -16,25 +16,39 @@ extension Dispatcher {
         if wantsScan {
             wantsScan = false
             namedFiles.removeAll()
-            busy.removeAll()
+            tryBusyAgain()
             report = note { try intake.scan(isDraining: settings.drains) }
             if report == nil { wantsScan = true }
         } else if !namedFiles.isEmpty {
             let names = namedFiles
             namedFiles.removeAll()
-            busy.removeAll()
+            tryBusyAgain()
             report = note { try intake.admit(names: names, isDraining: settings.drains) }
             if report == nil { wantsScan = true }
         }
         if let report { take(report) }
     }
 
+    /// What waits in the ledger is not what was read of it any more.
+    func waitingChanged() {
+        wantsWaiting = true
+        upcoming.forget()
+    }
+
+    /// Somebody may have finished writing.
+    func tryBusyAgain() {
+        guard !busy.isEmpty else { return }
+        busy.removeAll()
+        waitingChanged()
+    }
+
     func take(_ report: IntakeReport) {
         backlog = report.backlog
         wantsWaiting = true
+        if !report.admitted.isEmpty || !report.withdrawn.isEmpty { upcoming.forget() }
         for job in report.refused { observe(.refused(job)) }
         for job in report.withdrawn { observe(.withdrawn(job)) }
-        unconfirmed += report.refused.map(\.id)
+        unconfirmed += report.refused
         isStrayYoung = report.lookAgainMilliseconds != nil
         if let delay = report.lookAgainMilliseconds { scanLater(afterMilliseconds: delay) }
     }
@@ -46,19 +60,18 @@ extension Dispatcher {
         // Ahead of the running ones: one for each slot. A job that is ready but whose lane is busy takes no slot here.
         let lanes = busyLanes
         let usable = ready.count { !isBlockedByLane($0, lanes) }
-        var room = settings.jobs * 2 - running.count - usable - preparing.count
+        let room = settings.jobs * 2 - running.count - usable - preparing.count
         guard room > 0, hasRoom, ready.count < settings.jobs * 4 else { return }
         let inHand = busy.union(preparing.keys).union(ready.map(\.job.id))
-        // Those in hand are still `queued` until they are claimed, so they may come first again.
         let found = note {
-            try ledger.read { try $0.nextWaiting(limit: room + preparing.count + busy.count, batch: batch, busyLanes: lanes) }
+            try upcoming.next(room, without: inHand, lanes: lanes) { limit in
+                try ledger.read { try $0.nextWaiting(limit: limit, batch: batch, busyLanes: lanes) }
+            }
         }
-        guard let found else { return }
-        let fresh = found.filter { !inHand.contains($0.id) }
+        guard let fresh = found else { return }
         if fresh.isEmpty { wantsWaiting = false }
         for job in fresh {
-            guard room > 0, hasRoom else { break }
-            room -= 1
+            guard hasRoom else { return upcoming.forget() }
             preparing[job.id] = job
             Task { [preparer, post] in post.yield(.prepared(await preparer.prepare(job))) }
         }
@@ -85,7 +98,7 @@ extension Dispatcher {
             preparing[job.id] = nil
             ending.ran += 1
             ending.held += 1
-            unconfirmed.append(job.id)
+            unconfirmed.append(job)
             observe(.held(job, findings))
         case .busy(let job):
             preparing[job.id] = nil
@@ -98,7 +111,7 @@ extension Dispatcher {
             observe(.withdrawn(job))
         case .refused(let job):
             preparing[job.id] = nil
-            unconfirmed.append(job.id)
+            unconfirmed.append(job)
             ending.ran += 1
             ending.failed += 1
             observe(.refused(job))
@@ -150,12 +163,14 @@ extension Dispatcher {
         prepared.isFresh = false
         prepared.runDirectory = runDirectory
         let job = prepared.job
+        let saved = prepared.saved
+        prepared.saved = job
         let findings = prepared.report.findings
         let finished: T
         do {
             finished = try ledger.write { tx in
                 let finished = try finishing(tx)
-                guard try tx.save(job, expecting: .active, why: nil, now: now) else {
+                guard try tx.save(job, from: saved, expecting: .active, why: nil, now: now) else {
                     throw FlowspoolError(.bug, "job \(job.id) is not active in the ledger, but was about to start")
                 }
                 try tx.record(job.id, from: "active", to: "active", why: "attempt \(job.attempts) starts", at: now)
@@ -263,7 +278,7 @@ extension Dispatcher {
             }
         }
         for id in due { dueAt[id] = later[id] }
-        if later.count < due.count { wantsWaiting = true }
+        if later.count < due.count { waitingChanged() }
     }
 }
 

@@ -49,8 +49,8 @@ public actor Dispatcher {
     var hold: HoldRecord?
     var ending = RunEnding(why: .done)
     var batch: Int64?
-    /// Moves that were made but not yet confirmed in the ledger.
-    var unconfirmed: [Int64] = []
+    /// Jobs whose file this run has moved, as they were then; the ledger still has the move as not confirmed.
+    var unconfirmed: [Job] = []
     /// Runners whose account has reached a limit, and until when, on the monotonic clock.
     var limits: [String: RunnerLimit] = [:]
     var limitedUntil: [String: Int64] = [:]
@@ -62,6 +62,8 @@ public actor Dispatcher {
     var namedFiles: [[UInt8]] = []
     var wantsScan = true
     var wantsWaiting = true
+    /// The jobs that come next, as they were read from the ledger; a claim looks at each again.
+    var upcoming = UpcomingJobs()
     /// The one timer, and what it is set for on the monotonic clock.
     private var timer: (deadline: Int64, task: Task<Void, Never>)?
     /// When the folder is to be looked at again, on the monotonic clock; nil: only when something happens.
@@ -167,7 +169,7 @@ public actor Dispatcher {
         switch message {
         case .hint(.file(let name)):
             if Wake.isSignal(name) {
-                wantsWaiting = true
+                waitingChanged()
                 if name == Wake.stateFile { wantsScan = true }
                 note {
                     try syncHold(force: true)
@@ -203,7 +205,7 @@ public actor Dispatcher {
             adjustment.apply(to: &settings)
             intake.sizeMax = settings.sizeMax
             preparer.claim.sizeMax = settings.sizeMax
-            wantsWaiting = true
+            waitingChanged()
         case .stop(let now):
             if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
             if stopping == .now { for entry in running.values { entry.task.cancel() } }

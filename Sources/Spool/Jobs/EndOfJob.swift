@@ -4,6 +4,8 @@
 /// The end of a job's turn, ready to be written.
 struct EndOfJob: Sendable {
     let job: Job
+    /// The job as the ledger has it.
+    let saved: Job
     let attempt: Int
     /// nil for a job that preflight blocked.
     let result: AttemptResult?
@@ -22,7 +24,8 @@ struct EndOfJob: Sendable {
 
     func write(_ tx: LedgerTransaction) throws -> Committed {
         if let result { try tx.finishAttempt(job: job.id, attempt: attempt, result) }
-        guard try tx.save(job, expecting: .active, why: job.reason.isEmpty ? job.state.rawValue : job.reason, now: now) else {
+        let why = job.reason.isEmpty ? job.state.rawValue : job.reason
+        guard try tx.save(job, from: saved, expecting: .active, why: why, now: now) else {
             throw FlowspoolError(.bug, "job \(job.id) has just ended, but is not active in the ledger")
         }
         if let findings { try tx.setFindings(findings, of: job.id) }
@@ -37,8 +40,9 @@ struct EndOfJob: Sendable {
         guard job.state == .done || job.state == .failed else { return Committed(counts: counts) }
         var tally = Thresholds(policy, failStreak: counts.streak, failTotal: counts.total)
         _ = tally.record(job.state == .done ? .success : job.status == .blocked ? .blocked : .failed)
+        let before = counts
         counts = FailureCounts(streak: tally.failStreak, total: tally.failTotal)
-        try tx.setFailureCounts(counts)
+        try tx.setFailureCounts(counts, from: before)
         guard job.state == .failed, let crossing = tally.crossing, try tx.openHold() == nil else {
             return Committed(counts: counts)
         }

@@ -9,17 +9,17 @@ struct FilingWork: Sendable {
     let filing: Filing
     /// Of the folder that the file stands in before the move, which is `active/`.
     let swap: SwapFile
-    /// The prompt as it was read, and how the file looked after it was stamped: nil, or other than it looks now, it is read
-    /// again, because its block may have changed it.
+    /// The prompt as it was parsed, and what its file held after it was stamped: nil, or other than the file holds now, it is
+    /// parsed again, because its block may have changed it.
     var prompt: PromptFile?
-    var stampedSignature: String?
+    var stampedBytes: Data?
     let stamp: Stamp
     /// Findings to write beside the file where it cannot carry a stamp.
     let why: [Finding]?
 
     enum Outcome: Sendable {
         /// Moved. `isRenamed`: under another name than was planned.
-        case moved(isRenamed: Bool)
+        case moved(Job, isRenamed: Bool)
         case trouble(FlowspoolError)
     }
 
@@ -28,7 +28,7 @@ struct FilingWork: Sendable {
             let carriesStamp = try writeStamp(job)
             let moved = try filing.finishMove(job)
             if !carriesStamp, moved.state == .failed { try filing.explain(moved, explanation(moved)) }
-            return .moved(isRenamed: moved.file != job.file)
+            return .moved(moved, isRenamed: moved.file != job.file)
         } catch let error as SystemCallError {
             return .trouble(error.forUser(job: job))
         } catch let error as FlowspoolError {
@@ -42,12 +42,10 @@ struct FilingWork: Sendable {
     private func writeStamp(_ job: Job) throws -> Bool {
         guard let place = job.fromPlace, let name = job.fromFile, let folder = spool.directory(place) else { return true }
         guard let status = try folder.status(name), status.kind == .regular else { return true }
-        let prompt: PromptFile
-        if let known = self.prompt, status.signature == stampedSignature {
-            prompt = known
-        } else {
-            prompt = PromptFile.read(name: job.name, bytes: try folder.openForReading(name).readAll(bytesMax: Int.max))
-        }
+        let bytes = try folder.openForReading(name).readAll(bytesMax: Int.max)
+        // The bytes, not the times, say whether the file is as it was: a time has the grain of a clock tick.
+        let prompt =
+            if let known = self.prompt, bytes == stampedBytes { known } else { PromptFile.read(name: job.name, bytes: bytes) }
         guard prompt.canCarryStamp else { return false }
         try swap.replace(name, with: try StampWriter.apply(stamp, to: prompt), mode: status.mode)
         return true

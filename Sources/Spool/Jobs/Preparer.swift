@@ -7,6 +7,8 @@ import Foundation
 /// A job that is claimed, checked and stamped.
 struct Prepared: Sendable {
     var job: Job
+    /// The job as the ledger has it.
+    var saved: Job
     var prompt: PromptFile
     var report: PreflightReport
     var verdict: PreflightReport.Verdict
@@ -16,8 +18,9 @@ struct Prepared: Sendable {
     var runDirectory = ""
     /// The preflight stage as it was stamped.
     var stage: Stamp.Preflight?
-    /// How the file in `active/` looked after it was stamped; changed since, it is read again before the last stamp.
-    var stampedSignature: String?
+    /// What the file in `active/` holds since it was stamped; where it holds something else by the end, its block has
+    /// changed it, and it is parsed again before the last stamp.
+    var stampedBytes: Data?
 }
 
 /// What came of preparing a job.
@@ -86,7 +89,7 @@ struct Preparer: Sendable {
         job.policySourceJSON = report.resolved.sourcesJSON.compact
         job.revision += 1
         job.keepsPlace = settings.keepsAll || prompt.settings.movesToCompleted == false
-        var prepared = Prepared(job: job, prompt: prompt, report: report, verdict: verdict)
+        var prepared = Prepared(job: job, saved: claimed, prompt: prompt, report: report, verdict: verdict)
         prepared.stage = preflightStage(prepared)
         switch verdict.status {
         case .ready, .warned:
@@ -108,7 +111,7 @@ struct Preparer: Sendable {
         let mode = try spool.active.status(prepared.job.file)?.mode ?? 0o600
         // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
         try swap.replace(prepared.job.file, with: bytes, mode: mode)
-        prepared.stampedSignature = try spool.active.status(prepared.job.file)?.signature
+        prepared.stampedBytes = bytes
     }
 
     private func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {

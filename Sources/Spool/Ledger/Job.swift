@@ -60,6 +60,29 @@ public struct Job: Sendable, Hashable {
         tokens, cost_usd
         """
 
+    /// What `LedgerTransaction.save` writes, in the order of `savedValues`.
+    static let savedColumns = [
+        "state", "status", "reason", "place", "file", "from_place", "from_file", "arrival", "priority", "lane", "batch",
+        "prompt_id",
+        "prompt_sha", "mode", "profile", "policy", "policy_source", "revision", "attempts", "budget_used", "next_block",
+        "carried",
+        "not_before", "delay", "keeps_place", "file_signature", "started", "finished", "duration", "runner",
+    ]
+
+    var savedValues: [DatabaseValue] {
+        [
+            state.rawValue.databaseValue, status.map(\.rawValue).databaseValue, reason.databaseValue,
+            place.rawValue.databaseValue,
+            file.databaseValue, fromPlace.map(\.rawValue).databaseValue, fromFile.databaseValue, arrival.databaseValue,
+            priority.databaseValue, lane.databaseValue, batch.databaseValue, promptID.databaseValue, promptSHA.databaseValue,
+            mode.databaseValue, profile.databaseValue, policyJSON.databaseValue, policySourceJSON.databaseValue,
+            revision.databaseValue, attempts.databaseValue, budgetUsed.databaseValue, nextBlock.databaseValue,
+            carriedJSON.databaseValue, notBefore.databaseValue, delay.databaseValue, keepsPlace.databaseValue,
+            fileSignature.databaseValue, started.databaseValue, finished.databaseValue, duration.databaseValue,
+            runner.databaseValue,
+        ]
+    }
+
     /// Reads a row selected with `columns`, in that order.
     init(row: Row) throws {
         func word<T: RawRepresentable>(_ index: Int, _ type: T.Type) throws -> T where T.RawValue == String {

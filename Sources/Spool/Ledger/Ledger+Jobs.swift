@@ -64,27 +64,25 @@ extension LedgerTransaction {
         try jobs("WHERE name = ? ORDER BY id DESC LIMIT 1", [name]).first
     }
 
-    /// Writes `job` back whole, where it still stands in `expected`; adds the change to its history when `why` says one.
+    /// Writes `job` back, where it still stands in `expected`; adds the change to its history when `why` says one.
     ///
+    /// - Parameter old: the job as the ledger has it: only what differs is written, so that only the indexes of those columns
+    ///   are touched. nil: the job is written whole.
     /// - Returns: false, with nothing written, where somebody else has moved the job meanwhile.
     @discardableResult
-    func save(_ job: Job, expecting expected: JobState, why: String?, now: Int64) throws -> Bool {
-        try execute(
-            """
-            UPDATE jobs SET state = ?, status = ?, reason = ?, place = ?, file = ?, from_place = ?, from_file = ?, arrival = ?,
-              priority = ?, lane = ?, batch = ?, prompt_id = ?, prompt_sha = ?, mode = ?, profile = ?, policy = ?,
-              policy_source = ?, revision = ?, attempts = ?, budget_used = ?, next_block = ?, carried = ?, not_before = ?,
-              delay = ?, keeps_place = ?, file_signature = ?, started = ?, finished = ?, duration = ?, runner = ?
-            WHERE id = ? AND state = ?
-            """,
-            [
-                job.state.rawValue, job.status?.rawValue, job.reason, job.place.rawValue, job.file, job.fromPlace?.rawValue,
-                job.fromFile, job.arrival, job.priority, job.lane, job.batch, job.promptID, job.promptSHA, job.mode, job.profile,
-                job.policyJSON, job.policySourceJSON, job.revision, job.attempts, job.budgetUsed, job.nextBlock, job.carriedJSON,
-                job.notBefore, job.delay, job.keepsPlace, job.fileSignature, job.started, job.finished, job.duration, job.runner,
-                job.id,
-                expected.rawValue,
-            ])
+    func save(_ job: Job, from old: Job? = nil, expecting expected: JobState, why: String?, now: Int64) throws -> Bool {
+        let old = old?.savedValues
+        var assignments = ""
+        var values: [DatabaseValue] = []
+        for (index, value) in job.savedValues.enumerated() where old.map({ $0[index] != value }) ?? true {
+            assignments += (values.isEmpty ? "" : ", ") + Job.savedColumns[index] + " = ?"
+            values.append(value)
+        }
+        // Nothing differs: the statement still has to tell whether the job stands where it is expected.
+        if values.isEmpty { assignments = "revision = revision" }
+        values.append(job.id.databaseValue)
+        values.append(expected.rawValue.databaseValue)
+        try execute("UPDATE jobs SET \(assignments) WHERE id = ? AND state = ?", StatementArguments(values))
         guard db.changesCount == 1 else { return false }
         if let why { try record(job.id, from: expected.rawValue, to: job.state.rawValue, why: why, at: now) }
         return true

@@ -47,9 +47,10 @@ extension LedgerTransaction {
         FailureCounts(streak: Int(try fact(.failStreak)), total: Int(try fact(.failTotal)))
     }
 
-    func setFailureCounts(_ counts: FailureCounts) throws {
-        try setFact(.failStreak, Int64(counts.streak))
-        try setFact(.failTotal, Int64(counts.total))
+    /// - Parameter old: what the ledger has; only what differs is written.
+    func setFailureCounts(_ counts: FailureCounts, from old: FailureCounts? = nil) throws {
+        if counts.streak != old?.streak { try setFact(.failStreak, Int64(counts.streak)) }
+        if counts.total != old?.total { try setFact(.failTotal, Int64(counts.total)) }
     }
 
     /// The hold in force, or nil.

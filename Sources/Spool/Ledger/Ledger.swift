@@ -123,7 +123,12 @@ public struct LedgerTransaction {
     }
 
     func jobs(_ clause: String, _ arguments: StatementArguments = []) throws -> [Job] {
-        try rows("SELECT \(Job.columns) FROM jobs \(clause)", arguments).map(Job.init(row:))
+        // A cursor hands out the statement's own row; `fetchAll` would copy each one first.
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(sql: "SELECT \(Job.columns) FROM jobs \(clause)"), arguments: arguments)
+        var jobs: [Job] = []
+        while let row = try cursor.next() { jobs.append(try Job(row: row)) }
+        return jobs
     }
 
     func fact(_ key: Fact) throws -> Int64 {

@@ -79,6 +79,7 @@ public struct Preflight: Sendable {
     public let resolver: PolicyResolver
     /// nil only in tests that are not about shell code.
     public let shell: (any ShellChecking)?
+    private let programs = ProgramFinder()
 
     public init(context: PreflightContext, resolver: PolicyResolver, shell: (any ShellChecking)?) {
         self.context = context
@@ -214,8 +215,7 @@ public struct Preflight: Sendable {
     }
 
     private func isOnPath(_ name: String) -> Bool {
-        if name.contains("/") { return true }
-        return context.searchPath.split(separator: ":").contains { access($0 + "/" + name, X_OK) == 0 }
+        name.utf8.contains(UInt8(ascii: "/")) || programs.find(name, in: context.searchPath) != nil
     }
 
     private func ordered(_ findings: [Finding]) -> [Finding] {

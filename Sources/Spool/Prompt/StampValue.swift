@@ -29,26 +29,30 @@ enum StampValue: Equatable {
 
     /// Appends `key: value` as lines that are indented by `indent` spaces and end in `lineEnd`. `comment` ends the first of them.
     func appendLines(key: String, indent: Int, comment: String = "", lineEnd: String, to result: inout String) {
-        result += String(repeating: " ", count: indent)
+        for _ in 0..<indent { result += " " }
         Self.appendKey(key, quoted: false, to: &result)
         result += ":"
         switch self {
         case .map(let pairs) where !pairs.isEmpty:
-            result += comment + lineEnd
+            result += comment
+            result += lineEnd
             for pair in pairs {
                 pair.value.appendLines(key: pair.key, indent: indent + 2, lineEnd: lineEnd, to: &result)
             }
         case .list(let items) where !items.isEmpty:
-            result += comment + lineEnd
+            result += comment
+            result += lineEnd
             for item in items {
-                result += String(repeating: " ", count: indent + 2) + "- "
+                for _ in 0..<(indent + 2) { result += " " }
+                result += "- "
                 item.appendFlow(quoted: false, to: &result)
                 result += lineEnd
             }
         default:
             result += " "
             appendFlow(quoted: false, to: &result)
-            result += comment + lineEnd
+            result += comment
+            result += lineEnd
         }
     }
 
@@ -85,11 +89,16 @@ enum StampValue: Equatable {
 
     /// Whether every YAML reader takes `text` without quotes for that text: a letter, then letters, digits and `_-./`.
     private static func isPlain(_ text: String) -> Bool {
-        guard text.utf8.count <= 40, let first = text.utf8.first, isLetter(first) else { return false }
-        guard text.utf8.allSatisfy({ isLetter($0) || (45...57).contains($0) || $0 == 95 }) else { return false }
-        switch text.lowercased() {
-        case "y", "n", "yes", "no", "on", "off", "true", "false", "null": return false
-        default: return true
+        var text = text
+        return text.withUTF8 { bytes in
+            guard bytes.count <= 40, let first = bytes.first, isLetter(first) else { return false }
+            for byte in bytes where !(isLetter(byte) || (45...57).contains(byte) || byte == 95) { return false }
+            // Only a short word can be one that YAML 1.1 or 1.2 takes for something else.
+            guard bytes.count <= 5 else { return true }
+            switch String(decoding: bytes, as: UTF8.self).lowercased() {
+            case "y", "n", "yes", "no", "on", "off", "true", "false", "null": return false
+            default: return true
+            }
         }
     }
 
@@ -98,7 +107,7 @@ enum StampValue: Equatable {
     private static func appendQuoted(_ text: String, to result: inout String) {
         result += "\""
         defer { result += "\"" }
-        if text.utf8.count <= scalarsMax, text.utf8.allSatisfy({ (32...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+        if isPrintableASCII(text) {
             result += text
             return
         }
@@ -108,6 +117,16 @@ enum StampValue: Equatable {
                 break
             }
             appendEscaped(scalar, to: &result)
+        }
+    }
+
+    /// Whether `text` needs no escape and no cut.
+    private static func isPrintableASCII(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard bytes.count <= scalarsMax else { return false }
+            for byte in bytes where !(32...126).contains(byte) || byte == 0x22 || byte == 0x5C { return false }
+            return true
         }
     }
 

@@ -20,7 +20,7 @@ import Testing
             environment: ["PATH": "/usr/bin:/bin", "SCRIPT": script, "READY": ready].merging(environment) { $1 },
             workingDirectory: scratch.path, outputPath: "/dev/null")
         await onThread {
-            guard let child = try? Launch(command, outputBytesMax: 4096).start() else { return }
+            guard let child = try? Launch(command, outputBytesMax: 4096, programs: ProgramFinder()).start() else { return }
             var code: Int32 = 0
             var isSignalled: Int32 = 0
             _ = flowspool_reap(child.pid, 0, &code, &isSignalled)
