@@ -91,8 +91,10 @@ def main():
         if check.returncode != 0 and b"violated" in check.stdout:
             raise Broken(f"fsck: {check.stdout.decode()}")
         counts = json.loads(spool.run("status", "--spool", spool.path, "--json").stdout)["counts"]
-        if sum(counts.values()) != len(spool.dropped):
-            raise Broken(f"{len(spool.dropped)} were dropped, and jobs are {counts}", "loss")
+        found = {os.fsdecode(name): places for name, places in spool.where().items()}
+        astray = sorted(set(spool.dropped) ^ set(found)) + [name for name, places in found.items() if len(places) != 1]
+        if astray:
+            raise Broken(f"{len(spool.dropped)} were dropped; lost, foreign or in two places: {astray[:10]}", "loss")
         spool.remove()
     except Broken as error:
         broken.append(error)
