@@ -109,7 +109,12 @@ public struct HoldFile: Sendable, Equatable {
             ("fail_total", failTotal.map(String.init)), ("threshold", threshold.map(String.init)),
             ("last_prompt", lastPrompt), ("profile", profile), ("since_utc", since),
         ]
-        for case (let key, let value?) in facts { lines.append("\(key): \(LineText.encode(value))") }
+        for case (let key, let value?) in facts {
+            let line = LineText.encode(value)
+            // Blanks after the colon are no part of a value, so one that begins with a blank says it by its escape.
+            let isBlank = line.utf8.first == UInt8(ascii: " ")
+            lines.append("\(key): \(isBlank ? "\\x20" + String(line.unicodeScalars.dropFirst()) : line)")
+        }
         return lines.map { LineText.isOneLine($0) ? $0 : LineText.encode($0) }.joined(separator: "\n") + "\n"
     }
 
