@@ -73,7 +73,8 @@ enum FrontMatterYAML {
             return FrontMatterProblem(
                 line: mark.line, column: mark.column, message: "front matter is not valid YAML: \(text)", advice: advice)
         case .duplicatedKeysInMapping(let duplicates, let context):
-            let names = duplicates.prefix(3).map { "`\(excerpt($0))`" }.joined(separator: ", ")
+            // Yams gives them in the order of a hash table, which is another each time.
+            let names = duplicates.sorted().prefix(3).map { "`\(excerpt($0))`" }.joined(separator: ", ")
             return FrontMatterProblem(
                 line: context.mark.line, column: context.mark.column, message: "front matter has the key \(names) twice",
                 advice: "Keep one of them")
