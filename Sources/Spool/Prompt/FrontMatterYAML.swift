@@ -73,10 +73,11 @@ enum FrontMatterYAML {
             return FrontMatterProblem(
                 line: mark.line, column: mark.column, message: "front matter is not valid YAML: \(text)", advice: advice)
         case .duplicatedKeysInMapping(let duplicates, let context):
-            // Yams gives them in the order of a hash table, which is another each time.
+            // Of keys that are no text, Yams takes the first of a hash table, which is another each time: then it is not said where.
+            let mark = duplicates.contains("<uncovertable>") ? nil : context.mark
             let names = duplicates.sorted().prefix(3).map { "`\(excerpt($0))`" }.joined(separator: ", ")
             return FrontMatterProblem(
-                line: context.mark.line, column: context.mark.column, message: "front matter has the key \(names) twice",
+                line: mark?.line, column: mark?.column, message: "front matter has the key \(names) twice",
                 advice: "Keep one of them")
         case .reader(let problem, let offset, _, let yaml):
             let line = offset.map { 1 + yaml.prefix($0).reduce(into: 0) { if $1.isNewline { $0 += 1 } } }
