@@ -28,63 +28,67 @@ enum StampValue: Equatable {
     static let scalarsMax = 1000
 
     /// Appends `key: value` as lines that are indented by `indent` spaces and end in `lineEnd`. `comment` ends the first of them.
-    func appendLines(key: String, indent: Int, comment: String = "", lineEnd: String, to result: inout String) {
-        for _ in 0..<indent { result += " " }
+    func appendLines(key: String, indent: Int, comment: String = "", lineEnd: String, to result: inout [UInt8]) {
+        result.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indent))
         Self.appendKey(key, quoted: false, to: &result)
-        result += ":"
+        result.append(UInt8(ascii: ":"))
         switch self {
         case .map(let pairs) where !pairs.isEmpty:
-            result += comment
-            result += lineEnd
+            result.append(contentsOf: comment.utf8)
+            result.append(contentsOf: lineEnd.utf8)
             for pair in pairs {
                 pair.value.appendLines(key: pair.key, indent: indent + 2, lineEnd: lineEnd, to: &result)
             }
         case .list(let items) where !items.isEmpty:
-            result += comment
-            result += lineEnd
+            result.append(contentsOf: comment.utf8)
+            result.append(contentsOf: lineEnd.utf8)
             for item in items {
-                for _ in 0..<(indent + 2) { result += " " }
-                result += "- "
+                result.append(contentsOf: repeatElement(UInt8(ascii: " "), count: indent + 2))
+                result.append(contentsOf: "- ".utf8)
                 item.appendFlow(quoted: false, to: &result)
-                result += lineEnd
+                result.append(contentsOf: lineEnd.utf8)
             }
         default:
-            result += " "
+            result.append(UInt8(ascii: " "))
             appendFlow(quoted: false, to: &result)
-            result += comment
-            result += lineEnd
+            result.append(contentsOf: comment.utf8)
+            result.append(contentsOf: lineEnd.utf8)
         }
     }
 
     /// Appends the value on one line. `quoted`: every text in quotes, which makes the result JSON too.
-    func appendFlow(quoted: Bool, to result: inout String) {
+    func appendFlow(quoted: Bool, to result: inout [UInt8]) {
         switch self {
         case .text(let text):
-            if !quoted, Self.isPlain(text) { result += text } else { Self.appendQuoted(text, to: &result) }
-        case .number(let number): result += String(number)
-        case .decimal(let text): result += text
-        case .null: result += "null"
+            if !quoted, Self.isPlain(text) {
+                result.append(contentsOf: text.utf8)
+            } else {
+                Self.appendQuoted(text, to: &result)
+            }
+        case .number(let number): result.append(contentsOf: String(number).utf8)
+        case .decimal(let text): result.append(contentsOf: text.utf8)
+        case .null: result.append(contentsOf: "null".utf8)
         case .map(let pairs):
-            result += "{"
+            result.append(UInt8(ascii: "{"))
             for (index, pair) in pairs.enumerated() {
-                if index > 0 { result += ", " }
+                if index > 0 { result.append(contentsOf: ", ".utf8) }
                 Self.appendKey(pair.key, quoted: quoted, to: &result)
-                result += ": "
+                result.append(contentsOf: ": ".utf8)
                 pair.value.appendFlow(quoted: quoted, to: &result)
             }
-            result += "}"
+            result.append(UInt8(ascii: "}"))
         case .list(let items):
-            result += "["
+            result.append(UInt8(ascii: "["))
             for (index, item) in items.enumerated() {
-                if index > 0 { result += ", " }
+                if index > 0 { result.append(contentsOf: ", ".utf8) }
                 item.appendFlow(quoted: quoted, to: &result)
             }
-            result += "]"
+            result.append(UInt8(ascii: "]"))
         }
     }
 
-    private static func appendKey(_ key: String, quoted: Bool, to result: inout String) {
-        if !quoted, isPlain(key) { result += key } else { appendQuoted(key, to: &result) }
+    private static func appendKey(_ key: String, quoted: Bool, to result: inout [UInt8]) {
+        if !quoted, isPlain(key) { result.append(contentsOf: key.utf8) } else { appendQuoted(key, to: &result) }
     }
 
     /// Whether every YAML reader takes `text` without quotes for that text: a letter, then letters, digits and `_-./`.
@@ -104,16 +108,16 @@ enum StampValue: Equatable {
 
     private static func isLetter(_ byte: UInt8) -> Bool { (65...90).contains(byte) || (97...122).contains(byte) }
 
-    private static func appendQuoted(_ text: String, to result: inout String) {
-        result += "\""
-        defer { result += "\"" }
+    private static func appendQuoted(_ text: String, to result: inout [UInt8]) {
+        result.append(UInt8(ascii: "\""))
+        defer { result.append(UInt8(ascii: "\"")) }
         if isPrintableASCII(text) {
-            result += text
+            result.append(contentsOf: text.utf8)
             return
         }
         for (count, scalar) in text.unicodeScalars.enumerated() {
             if count == scalarsMax {
-                result += "…"
+                result.append(contentsOf: "…".utf8)
                 break
             }
             appendEscaped(scalar, to: &result)
@@ -130,18 +134,18 @@ enum StampValue: Equatable {
         }
     }
 
-    private static func appendEscaped(_ scalar: Unicode.Scalar, to result: inout String) {
+    private static func appendEscaped(_ scalar: Unicode.Scalar, to result: inout [UInt8]) {
         switch scalar.value {
-        case 0x22: result += "\\\""
-        case 0x5C: result += "\\\\"
-        case 0x0A: result += "\\n"
-        case 0x0D: result += "\\r"
-        case 0x09: result += "\\t"
+        case 0x22: result.append(contentsOf: "\\\"".utf8)
+        case 0x5C: result.append(contentsOf: "\\\\".utf8)
+        case 0x0A: result.append(contentsOf: "\\n".utf8)
+        case 0x0D: result.append(contentsOf: "\\r".utf8)
+        case 0x09: result.append(contentsOf: "\\t".utf8)
         // JSON's escape rather than YAML's \x, so that flow style stays JSON.
         case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x200B...0x200F, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF, 0xFFFE, 0xFFFF:
             let hex = String(scalar.value, radix: 16, uppercase: true)
-            result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-        default: result.unicodeScalars.append(scalar)
+            result.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).utf8)
+        default: result.append(contentsOf: Character(scalar).utf8)
         }
     }
 }

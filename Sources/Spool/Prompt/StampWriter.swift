@@ -45,7 +45,7 @@ public enum StampWriter {
 
     private struct Insertion {
         var offset: Int
-        var text: String
+        var text: [UInt8]
     }
 
     private static func insert(_ stamp: Stamp, stages: [StampValue.Pair], into bytes: [UInt8], layout: StampLayout) -> [UInt8] {
@@ -57,10 +57,10 @@ public enum StampWriter {
         switch layout {
         case .newFrontMatter(let offset):
             entries.append(.init("stages", .map(stages)))
-            var text = "---" + lineEnd
+            var text = Array(("---" + lineEnd).utf8)
             StampValue.map(entries).appendLines(
                 key: StampLayout.key, indent: 0, comment: StampLayout.commentWhole, lineEnd: lineEnd, to: &text)
-            insertions.append(Insertion(offset: offset, text: text + "---" + lineEnd))
+            insertions.append(Insertion(offset: offset, text: text + Array(("---" + lineEnd).utf8)))
         case .newKey(let place):
             entries.append(.init("stages", .map(stages)))
             insertions.append(insertion([.init(StampLayout.key, .map(entries))], at: place, bytes, lineEnd))
@@ -74,11 +74,11 @@ public enum StampWriter {
             }
         }
         var result: [UInt8] = []
-        result.reserveCapacity(bytes.count + insertions.reduce(0) { $0 + $1.text.utf8.count })
+        result.reserveCapacity(bytes.count + insertions.reduce(0) { $0 + $1.text.count })
         var position = 0
         for insertion in insertions.sorted(by: { $0.offset < $1.offset }) {
             result += bytes[position..<insertion.offset]
-            result += insertion.text.utf8
+            result += insertion.text
             position = insertion.offset
         }
         return result + bytes[position...]
@@ -87,7 +87,7 @@ public enum StampWriter {
     private static func insertion(
         _ pairs: [StampValue.Pair], at place: StampLayout.Place, _ bytes: [UInt8], _ lineEnd: String
     ) -> Insertion {
-        var text = ""
+        var text: [UInt8] = []
         switch place {
         case .lines(let offset, let indent):
             for pair in pairs {
@@ -96,14 +96,14 @@ public enum StampWriter {
             }
             return Insertion(offset: offset, text: text)
         case .brace(let offset):
-            let blanks = String(repeating: " ", count: rootIndent(of: bytes) + 4)
-            text += StampLayout.comment + lineEnd
+            let blanks = [UInt8](repeating: UInt8(ascii: " "), count: rootIndent(of: bytes) + 4)
+            text += (StampLayout.comment + lineEnd).utf8
             for pair in pairs {
                 text += blanks
                 StampValue.text(pair.key).appendFlow(quoted: true, to: &text)
-                text += ": "
+                text += ": ".utf8
                 pair.value.appendFlow(quoted: true, to: &text)
-                text += "," + StampLayout.comment + lineEnd
+                text += ("," + StampLayout.comment + lineEnd).utf8
             }
             return Insertion(offset: offset, text: text + blanks)
         }

@@ -29,8 +29,8 @@ public struct ShellAnalyzer: Sendable {
         self.cache = cache
     }
 
-    /// Version of the shfmt in use, for `doctor`.
-    public var shfmtVersion: String { parser.version }
+    /// Version of the shfmt in use, for `doctor`; starts it. `unknown` where it does not say.
+    public var shfmtVersion: String { (try? ShellParser.version(of: parser.path)) ?? "unknown" }
     public var shfmtPath: String { parser.path }
 
     /// What a block may do. Starts one child at most, and none for a block that the cache knows.
@@ -45,7 +45,7 @@ public struct ShellAnalyzer: Sendable {
 
     func digest(of block: Block) -> String {
         var hash = SHA256()
-        hash.update(data: Array("\(RuleTable.version)\0\(parser.version)\0\(block.shell.rawValue)\0".utf8))
+        hash.update(data: Array("\(RuleTable.version)\0\(parser.identity)\0\(block.shell.rawValue)\0".utf8))
         hash.update(data: Array(block.text.utf8))
         return hash.finalize().map { byte in
             let digits = String(byte, radix: 16)

@@ -6,7 +6,8 @@ import Foundation
 
 public struct ShellParser: Sendable {
     public let path: String
-    public let version: String
+    /// Tells this very program from any other, and from itself after an update: path, device, inode, size and times.
+    let identity: String
     let operators: ShfmtOperators
     let timeoutSeconds: Double
 
@@ -15,7 +16,7 @@ public struct ShellParser: Sendable {
     /// A cold start under load; a later call is never given less.
     private static let startSeconds = 15.0
 
-    /// Finds shfmt and learns what its numbers mean.
+    /// Finds shfmt and learns what its numbers mean, by one start of it.
     ///
     /// - Parameters:
     ///   - path: the program; nil: the first `shfmt` on `searchPath`.
@@ -31,30 +32,49 @@ public struct ShellParser: Sendable {
         }
         self.path = program
         self.timeoutSeconds = timeoutSeconds
-        let answer = ChildProgram.run(
-            program, ["--version"], input: [], limits: .init(seconds: Self.startSeconds, outputBytesMax: 4096))
-        guard case .success(let output) = answer, output.status == 0 else {
-            throw FlowspoolError(.unavailable, "shfmt at \(printable(program)) does not run: \(Self.reason(answer))", hint: hint)
+        var info = stat()
+        guard stat(program, &info) == 0 else {
+            throw FlowspoolError(
+                .unavailable, "shfmt at \(printable(program)) cannot be looked at: \(String(cString: strerror(errno)))",
+                hint: hint)
         }
-        let text = String(decoding: output.bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        version = text.hasPrefix("v") ? String(text.dropFirst()) : text
-        let numbers = version.split { !$0.isNumber }.prefix(3).map { Int($0) ?? 0 } + [0, 0, 0]
-        guard (numbers[0], numbers[1], numbers[2]) >= Self.versionLeast, version.contains(".") else {
+        identity = "\(program):\(FileStatus(info).signature)"
+        let probe = ChildProgram.run(
+            program, Self.arguments, input: Array(ShfmtOperators.probe.utf8),
+            limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax))
+        if case .success(let tree) = probe, tree.status == 0, let document = try? ShfmtJSONReader.read(tree.bytes),
+            let operators = try? ShfmtOperators(probe: document)
+        {
+            self.operators = operators
+            return
+        }
+        // Something is wrong with it: only now is its version worth another start.
+        if let version = try? Self.version(of: program), !Self.isRecent(version) {
             throw FlowspoolError(
                 .unavailable,
                 "shfmt at \(printable(program)) is version \(printable(String(version.prefix(40)))), older than 3.6.0",
                 hint: hint)
         }
-        let probe = ChildProgram.run(
-            program, Self.arguments, input: Array(ShfmtOperators.probe.utf8),
-            limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax))
-        guard case .success(let tree) = probe, tree.status == 0, let document = try? ShfmtJSONReader.read(tree.bytes),
-            let operators = try? ShfmtOperators(probe: document)
-        else {
-            throw FlowspoolError(
-                .unavailable, "shfmt at \(printable(program)) does not answer as shfmt does: \(Self.reason(probe))", hint: hint)
+        throw FlowspoolError(
+            .unavailable, "shfmt at \(printable(program)) does not answer as shfmt does: \(Self.reason(probe))", hint: hint)
+    }
+
+    /// What `shfmt --version` says, without a leading `v`.
+    ///
+    /// - Throws: `FlowspoolError.unavailable` where it does not run.
+    static func version(of program: String) throws(FlowspoolError) -> String {
+        let answer = ChildProgram.run(
+            program, ["--version"], input: [], limits: .init(seconds: startSeconds, outputBytesMax: 4096))
+        guard case .success(let output) = answer, output.status == 0 else {
+            throw FlowspoolError(.unavailable, "shfmt at \(printable(program)) does not run: \(reason(answer))")
         }
-        self.operators = operators
+        let text = String(decoding: output.bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return text.hasPrefix("v") ? String(text.dropFirst()) : text
+    }
+
+    private static func isRecent(_ version: String) -> Bool {
+        let numbers = version.split { !$0.isNumber }.prefix(3).map { Int($0) ?? 0 } + [0, 0, 0]
+        return (numbers[0], numbers[1], numbers[2]) >= versionLeast && version.contains(".")
     }
 
     private static let arguments = ["-ln", "bash", "-tojson"]
