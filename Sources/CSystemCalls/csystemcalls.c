@@ -2,6 +2,7 @@
 #include "csystemcalls.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/timex.h>
 
 const unsigned flowspool_rename_noreplace = RENAME_NOREPLACE;
 const unsigned flowspool_rename_exchange = RENAME_EXCHANGE;
@@ -23,4 +24,10 @@ int flowspool_ofd_is_locked(int fd) {
     struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_OFD_GETLK, &whole) == -1) return -1;
     return whole.l_type != F_UNLCK;
+}
+
+int flowspool_clock_is_synchronised(void) {
+    struct timex state = {.modes = 0};
+    if (ntp_adjtime(&state) == -1) return -1;
+    return (state.status & STA_UNSYNC) == 0;
 }

@@ -38,7 +38,10 @@ import Spool
                 ]),
             CommandGroup(
                 name: "Set up",
-                subcommands: [ProfileCommand.self, RunnersCommand.self, ScheduleCommand.self, FsckCommand.self]),
+                subcommands: [
+                    ProfileCommand.self, RunnersCommand.self, ScheduleCommand.self, DoctorCommand.self, FsckCommand.self,
+                    PruneCommand.self,
+                ]),
         ])
 
     /// Names that stand for a command of their own (`make install` links them).

@@ -20,7 +20,7 @@ struct JobView {
             ("started_utc", Self.time(job.started)), ("finished_utc", Self.time(job.finished)),
             ("duration_ms", job.duration.map { .int(Int($0)) } ?? .null), ("not_before_utc", Self.time(job.notBefore)),
             ("exec_mode", JSON(job.mode)), ("runner", JSON(job.runner)), ("tokens", JSON(job.tokens)),
-            ("cost_usd", job.costUSD.map { .double($0) } ?? .null),
+            ("cost_usd", job.costUSD.map { .double($0) } ?? .null), ("pruned_utc", Self.time(job.pruned)),
         ]
     }
 

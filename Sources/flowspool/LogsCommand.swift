@@ -45,7 +45,7 @@ struct LogsCommand: AsyncParsableCommand {
                 let attempts = try ledger.read { try $0.attempts(of: found.id) }
                 guard let chosen = try choose(attempts, found) else { return }
                 try printer.printNew(in: spool.root.pathOf(chosen.runDirectory), attempt: chosen.attempt)
-                if printer.printed == 0 { try explainNothing(chosen, spool) }
+                if printer.printed == 0 { try explainNothing(chosen, found, spool) }
             }
         }
     }
@@ -65,10 +65,17 @@ struct LogsCommand: AsyncParsableCommand {
         return chosen
     }
 
-    private func explainNothing(_ attempt: AttemptRecord, _ spool: SpoolFolder) throws {
+    private func explainNothing(_ attempt: AttemptRecord, _ job: Job, _ spool: SpoolFolder) throws {
         let path = spool.root.pathOf(attempt.runDirectory)
         if access(path, R_OK) != 0 {
-            throw FlowspoolError(.invalidInput, "\(printable(path)): \(String(cString: strerror(errno)))", hint: "was it pruned?")
+            if let pruned = job.pruned {
+                throw FlowspoolError(
+                    .invalidInput, "\(job.title): its logs were removed by `prune` at \(JobView.clock(pruned)) UTC",
+                    hint: "`flowspool show \(job.id)` has what is left of it")
+            }
+            throw FlowspoolError(
+                .invalidInput, "\(printable(path)): \(String(cString: strerror(errno)))",
+                hint: "somebody removed it; `flowspool show \(job.id)` has what is left")
         }
         StandardError.write(block == nil ? "nothing was printed\n" : "block \(block ?? 0) has no log in \(printable(path))\n")
     }

@@ -91,6 +91,9 @@ private struct Facts {
         if let finished = job.finished {
             lines.append("finished  \(JobView.clock(finished)) UTC" + (job.duration.map { ", ran \(JobView.took($0))" } ?? ""))
         }
+        if let pruned = job.pruned {
+            lines.append("pruned    \(JobView.clock(pruned)) UTC: what it ran and printed is gone")
+        }
         if let time = job.notBefore, job.state == .deferred { lines.append("not before \(JobView.clock(time)) UTC") }
         if let usage = JobView.usage(runner: job.runner, tokens: job.tokens, costUSD: job.costUSD) {
             lines.append("runner    \(usage)")
@@ -150,6 +153,7 @@ private struct Facts {
     private var next: String? {
         switch job.state {
         case .held: "`flowspool approve \(job.id)` lets it run, `flowspool reject \(job.id)` does not"
+        case .failed where job.pruned != nil: nil
         case .failed:
             attempts.isEmpty
                 ? "`flowspool retry \(job.id)` tries again" : "`flowspool logs \(job.id)`, `flowspool retry \(job.id)`"

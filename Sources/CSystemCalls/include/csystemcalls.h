@@ -18,3 +18,6 @@ int flowspool_ofd_lock(int fd);
 
 /// fcntl(2), F_OFD_GETLK: 1 where somebody holds such a lock, 0 where nobody does; takes nothing itself.
 int flowspool_ofd_is_locked(int fd);
+
+/// ntp_adjtime(3), changing nothing: 1 where the kernel holds its clock to be synchronised, 0 where not, -1 where it does not say.
+int flowspool_clock_is_synchronised(void);

@@ -73,9 +73,13 @@ struct FolderCheck {
         }
         // Users take waiting files away, and move finished ones back into the drop folder.
         guard !isHere, job.place != .none, job.place != .drop, try !isThereNow(job) else { return nil }
+        // Given up by `prune`, which the ledger learns before the file goes.
+        if try job.pruned != nil || isPrunedNow(job) { return nil }
         if job.state.isTerminal, names[.drop]?.contains(ExactText(job.file)) ?? false { return nil }
         return missing(job)
     }
+
+    private func isPrunedNow(_ job: Job) throws -> Bool { try ledger.read { try $0.job(job.id) }?.pruned != nil }
 
     private func isThereNow(_ job: Job) throws -> Bool { try spool.directory(job.place)?.status(job.file) != nil }
 

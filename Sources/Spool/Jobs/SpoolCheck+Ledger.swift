@@ -31,7 +31,7 @@ struct LedgerCheck {
     private func places() throws -> [Violation] {
         var found = try each(
             """
-            SELECT place, file, count(*), max(id) FROM jobs WHERE place <> 'none'
+            SELECT place, file, count(*), max(id) FROM jobs WHERE place <> 'none' AND (pruned IS NULL OR place = 'drop')
             GROUP BY place, file HAVING count(*) > 1 AND NOT (place = 'drop' AND sum(state IN ('queued', 'deferred')) <= 1)
             """
         ) { row in

@@ -36,6 +36,19 @@ public final class SpoolFolder: Sendable {
         }
     }
 
+    /// Whether a spool may be made of the folder at `path`; looks only.
+    ///
+    /// - Throws: what `make` would throw for its place and its mode.
+    public static func check(_ path: String, allowsShared: Bool) throws {
+        let absolute = absolutePath(path)
+        try refuseInsideSpool(absolute)
+        do {
+            if !allowsShared { try refuseShared(try Directory(path: absolute).status(), path: absolute) }
+        } catch let error as SystemCallError {
+            throw userError(error, spool: absolute)
+        }
+    }
+
     /// Opens an existing spool and changes nothing.
     ///
     /// - Throws: `FlowspoolError.invalidInput` where `path` is no spool.
@@ -97,7 +110,7 @@ public final class SpoolFolder: Sendable {
     }
 
     /// A spool inside a spool's own folders would have its files moved under it.
-    private static func refuseInsideSpool(_ path: String) throws {
+    static func refuseInsideSpool(_ path: String) throws {
         var parent = path
         while parent != "/" {
             let name = (parent as NSString).lastPathComponent

@@ -11,6 +11,11 @@ extension Steering {
                 .invalidInput, "\(job.title) is \(job.state.rawValue), not held: there is nothing to \(verb)",
                 hint: "`flowspool list --state held` shows the jobs that wait for a yes or no")
         case .retry:
+            if job.state.isTerminal, job.pruned != nil, job.place != .drop {
+                return FlowspoolError(
+                    .invalidInput, "\(job.title) is \(job.state.rawValue), and `prune` has removed its file",
+                    hint: "drop the prompt again")
+            }
             if job.state.isTerminal, job.place != .none { return nil }
             if job.state.isTerminal {
                 return FlowspoolError(

@@ -52,12 +52,14 @@ public struct Job: Sendable, Hashable {
     /// What all its attempts used; kept by the ledger, `save` leaves it alone. nil: no agent or model told.
     public var tokens: Int?
     public var costUSD: Double?
+    /// When `prune` gave up its file and its run folders.
+    public var pruned: Int64?
 
     static let columns = """
         id, name, state, status, reason, place, file, from_place, from_file, arrival, priority, lane, batch, prompt_id, \
         prompt_sha, mode, profile, policy, policy_source, revision, attempts, budget_used, next_block, carried, not_before, \
         delay, keeps_place, file_signature, created, started, finished, duration, runner, \
-        tokens, cost_usd
+        tokens, cost_usd, pruned
         """
 
     /// What `LedgerTransaction.save` writes, in the order of `savedValues`.
@@ -67,6 +69,7 @@ public struct Job: Sendable, Hashable {
         "prompt_sha", "mode", "profile", "policy", "policy_source", "revision", "attempts", "budget_used", "next_block",
         "carried",
         "not_before", "delay", "keeps_place", "file_signature", "started", "finished", "duration", "runner",
+        "pruned",
     ]
 
     var savedValues: [DatabaseValue] {
@@ -79,7 +82,7 @@ public struct Job: Sendable, Hashable {
             revision.databaseValue, attempts.databaseValue, budgetUsed.databaseValue, nextBlock.databaseValue,
             carriedJSON.databaseValue, notBefore.databaseValue, delay.databaseValue, keepsPlace.databaseValue,
             fileSignature.databaseValue, started.databaseValue, finished.databaseValue, duration.databaseValue,
-            runner.databaseValue,
+            runner.databaseValue, pruned.databaseValue,
         ]
     }
 
@@ -129,6 +132,7 @@ public struct Job: Sendable, Hashable {
         runner = row[32]
         tokens = row[33]
         costUSD = row[34]
+        pruned = row[35]
     }
 }
 

@@ -129,9 +129,14 @@ extension LedgerTransaction {
         return names
     }
 
-    /// The newest finished job whose file bears this name, wherever it is.
+    /// The newest finished job whose file bears this name, wherever it is, and was not given up by `prune`.
     func finishedJob(file: String) throws -> Job? {
-        try jobs("WHERE file = ? AND state IN ('done', 'failed', 'cancelled') ORDER BY id DESC LIMIT 1", [file]).first
+        try jobs(
+            """
+            WHERE file = ? AND state IN ('done', 'failed', 'cancelled') AND (pruned IS NULL OR place = 'drop')
+            ORDER BY id DESC LIMIT 1
+            """, [file]
+        ).first
     }
 
     /// Jobs by state; all seven keys.

@@ -12,6 +12,7 @@ extension Ledger {
             try db.execute(sql: spoolSQL)
         }
         migrator.registerMigration("2 usage") { try $0.execute(sql: usageSQL) }
+        migrator.registerMigration("3 prunes") { try $0.execute(sql: prunesSQL) }
         return migrator
     }
 
@@ -34,6 +35,13 @@ extension Ledger {
         CREATE TABLE runner_limits (
           runner TEXT PRIMARY KEY, until INTEGER NOT NULL, strikes INTEGER NOT NULL, why TEXT NOT NULL
         ) WITHOUT ROWID;
+        """
+
+    private static let prunesSQL = """
+        -- When the file and the run folders of a finished job were given up by `prune`, in milliseconds.
+        ALTER TABLE jobs ADD COLUMN pruned INTEGER;
+        -- Jobs whose file and run folders are being removed; a crash leaves them here for the next prune.
+        CREATE TABLE prunes (job INTEGER PRIMARY KEY);
         """
 
     private static let jobsSQL = """

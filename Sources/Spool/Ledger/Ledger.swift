@@ -82,7 +82,18 @@ public final class Ledger: Sendable {
 
     /// What `PRAGMA integrity_check` says; `["ok"]` when all is well. Reads the whole file.
     public func integrityCheck() throws -> [String] {
-        try queue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check") }
+        do {
+            return try queue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check") }
+        } catch let error as DatabaseError {
+            throw Self.userError(error, path: path)
+        }
+    }
+
+    /// The command that moves a damaged ledger away whole: its log and index go with it, or they would be taken for the new
+    /// ledger's.
+    static func setAside(_ path: String) -> String {
+        let folder = shellQuoted((path as NSString).deletingLastPathComponent + "/damaged")
+        return "mkdir \(folder) && mv \(shellQuoted(path))* \(folder)"
     }
 
     static func userError(_ error: DatabaseError, path: String) -> FlowspoolError {
@@ -94,8 +105,8 @@ public final class Ledger: Sendable {
             hint = "check that you own the spool and may write to its .flowspool/ folder (`ls -ld` on both)"
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             hint = """
-                the ledger is damaged, the prompts are not: move the file away and keep it; the next `flowspool watch` begins a \
-                new one and files what stood in active/ as failed (prompts that keep their place would run again)
+                the ledger is damaged, the prompts are not: `\(setAside(path))` moves it away; the next `flowspool watch` \
+                begins a new one and files what stood in active/ as failed (prompts that keep their place would run again)
                 """
         case .SQLITE_IOERR: hint = "the disk reports an error: see `dmesg`"
         default: hint = "try again; should it stay, `flowspool fsck` looks for damage"

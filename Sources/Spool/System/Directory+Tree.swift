@@ -19,6 +19,16 @@ extension Directory {
         try removeEntry(name.utf8.map { CChar(bitPattern: $0) } + [0])
     }
 
+    /// Removes the folder `name` where it is empty; one that is not, or is not there, is left alone.
+    func removeFolderIfEmpty(_ name: String) throws(SystemCallError) {
+        do {
+            try calls.run(.unlinkat, pathOf(name)) { unlinkat(descriptor, name, AT_REMOVEDIR) }
+        } catch {
+            // EEXIST is the other word for ENOTEMPTY (rmdir(2)).
+            guard [ENOTEMPTY, EEXIST, ENOENT, ENOTDIR].contains(error.errno) else { throw error }
+        }
+    }
+
     /// - Parameter name: raw, ending in NUL.
     private func removeEntry(_ name: [CChar]) throws {
         do {
