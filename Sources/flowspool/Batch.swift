@@ -20,24 +20,21 @@ struct Batch: Sendable {
     /// Runs the batch; returns the exit status.
     func run() async throws -> Int32 {
         try refuseHold()
-        let opened = try OpenedSpool(facts)
-        var summary = makeSummary(opened)
-        try requireGo(opened, &summary)
         if !skipsMini { try MiniGate.check(facts) }
-        // What a dead runner had in hand waits again, and belongs to this batch.
-        if !isDryRun { try await Dispatcher.recover(opened.spool, opened.ledger) }
+        if isDryRun { return try DryRun(batch: self).run() }
+        let opened = try OpenedSpool(facts)
+        var summary = makeSummary(runID: opened.settings.runID, root: opened.spool.path, opened.configuration)
+        try requireGo(opened, &summary)
+        // What a dead runner had in hand waits again or has failed, and belongs to this batch.
+        let recovered = try await Dispatcher.recover(
+            opened.spool, opened.ledger, policy: facts.resolver.base.policy, runID: opened.settings.runID)
         let waiting = try look(opened)
-        let plan = try BatchPlan(names: waiting.names, roots: roots(opened), selection: selection)
+        let plan = try BatchPlan(names: waiting.names, roots: Self.roots(opened.spool.path), selection: selection)
         try opened.contract.writePlan(plan)
         try opened.contract.writePreview(plan.pending(isDone: waiting.isSettled))
-        if isDryRun {
-            summary.status = .planned
-            summary.reason = BatchSummary.Reason.dryRun.rawValue
-            return try finish(opened, summary, code: 0)
-        }
         try opened.contract.writeSummary(summary)
         let names = plan.names.filter { !waiting.isSettled($0) }
-        let (ending, tally) = try await runSession(opened, names)
+        let (ending, tally) = try await runSession(opened, names, recovered)
         fill(&summary, ending, tally)
         try writeResume(opened, plan, summary)
         let code: Int32 = ending.why == .stopped ? 75 : ending.exitCode
@@ -54,34 +51,40 @@ struct Batch: Sendable {
             hint: "mend it, then `flowspool resume --spool \(shellQuoted(facts.spoolPath))`")
     }
 
-    private func requireGo(_ opened: OpenedSpool, _ summary: inout BatchSummary) throws {
-        guard let goFile, access(goFile, F_OK) != 0 else { return }
-        summary.status = .hold
-        summary.reason = BatchSummary.Reason.goMissing.rawValue
-        let error = FlowspoolError(
+    /// The error where the file that says go is not there.
+    var goError: FlowspoolError? {
+        guard let goFile, access(goFile, F_OK) != 0 else { return nil }
+        return FlowspoolError(
             .goMissing, "\(printable(goFile)) does not exist, so nothing was run",
             hint: "`touch \(shellQuoted(goFile))` says go")
+    }
+
+    private func requireGo(_ opened: OpenedSpool, _ summary: inout BatchSummary) throws {
+        guard let error = goError else { return }
+        summary.status = .hold
+        summary.reason = BatchSummary.Reason.goMissing.rawValue
         _ = try finish(opened, summary, code: error.code.exitStatus)
         throw error
     }
 
     private func look(_ opened: OpenedSpool) throws -> WaitingPrompts {
         try WaitingPrompts(
-            spool: opened.spool, ledger: opened.ledger, state: opened.contract.state, keepsAll: keeps,
+            root: opened.spool.root, ledger: opened.ledger, state: opened.contract.state.snapshot(), keepsAll: keeps,
             sizeMax: opened.configuration.sizeLimitBytes
         ) { opened.isSettled($0, isBatch: true) }
     }
 
-    private func roots(_ opened: OpenedSpool) -> [String] {
-        let resolved = URL(fileURLWithPath: opened.spool.path).resolvingSymlinksInPath().path
-        return resolved == opened.spool.path ? [resolved] : [opened.spool.path, resolved]
+    /// The names by which `--prompts-file` may call the root.
+    static func roots(_ path: String) -> [String] {
+        let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        return resolved == path ? [resolved] : [path, resolved]
     }
 
-    private func makeSummary(_ opened: OpenedSpool) -> BatchSummary {
+    func makeSummary(runID: String, root: String, _ configuration: SpoolConfiguration) -> BatchSummary {
         let policy = facts.resolver.base
         var summary = BatchSummary(
-            runID: opened.settings.runID, startedMilliseconds: SystemClock().wallMilliseconds(), root: opened.spool.path,
-            repoRoot: facts.repoRoot, runnerMode: facts.execMode ?? opened.configuration.execMode ?? .script,
+            runID: runID, startedMilliseconds: SystemClock().wallMilliseconds(), root: root,
+            repoRoot: facts.repoRoot, runnerMode: facts.execMode ?? configuration.execMode ?? .script,
             execModeRequested: facts.execMode, profile: policy.profile, countRequested: selection.count,
             failFastThreshold: policy.policy.failFastThreshold, totalFailuresMax: policy.policy.totalFailuresMax)
         summary.goFile = goFile
@@ -89,8 +92,11 @@ struct Batch: Sendable {
         return summary
     }
 
-    private func runSession(_ opened: OpenedSpool, _ names: [String]) async throws -> (RunEnding, BatchTally) {
+    private func runSession(_ opened: OpenedSpool, _ names: [String], _ recovered: Recovered) async throws -> (
+        RunEnding, BatchTally
+    ) {
         var settings = opened.settings
+        settings.recovered = recovered
         settings.isBatch = true
         settings.drains = true
         settings.batchNames = names

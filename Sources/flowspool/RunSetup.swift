@@ -44,7 +44,7 @@ struct OpenedSpool: Sendable {
     }
 
     /// Judges what stands in a folder before anything is made in it: what is refused here leaves the folder as it was.
-    private static func check(_ facts: RunFacts) throws {
+    static func check(_ facts: RunFacts) throws {
         var info = stat()
         guard stat(facts.spoolPath, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else { return }
         _ = try SpoolConfiguration.load(spool: facts.spoolPath)

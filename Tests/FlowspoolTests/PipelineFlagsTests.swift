@@ -108,13 +108,37 @@ import Testing
 
     @Test func dryRun_writesPlanAndPreviewAndRunsNothing() async throws {
         try await four { folder async throws in
+            let before = try FileManager.default.contentsOfDirectory(atPath: folder.rootURL.path)
             let result = try await folder.batch("--dry-run", "--from", "p-02.md", "--count", "2")
             #expect(result.status == 0, "\(result.stderr)")
             #expect(folder.ran == [])
             #expect(try folder.lines(.plan) == folder.paths("p-02.md", "p-03.md", "p-04.md"))
             #expect(try folder.lines(.pendingPreview) == ["p-02.md", "p-03.md"])
-            #expect(try folder.summary()["status"]?.stringValue == "planned")
+            // Nothing else: the folder is no spool yet, and no summary says that anything was run.
+            let after = try FileManager.default.contentsOfDirectory(atPath: folder.rootURL.path)
+            let written = [ContractFile.pendingPreview.name, ContractFile.plan.name]
+            #expect(Set(after) == Set(before + written))
+            let json = try JSON.parse(try await folder.batch("--dry-run", "--json").stdout)
+            #expect(json["status"]?.stringValue == "planned" && json["reason"]?.stringValue == "dry_run")
             #expect(try folder.text("p-02.md") == BatchFolder.prompt("p-02.md"))
+        }
+    }
+
+    @Test func dryRun_overASpool_leavesItAsItWasAndCountsOnlyWhatWouldRun() async throws {
+        try await four { folder async throws in
+            #expect(try await folder.batch("--count", "1", "--keep").status == 0)
+            let (ran, before) = (folder.ran, try folder.listing())
+            #expect(try await folder.batch("--dry-run", "--keep").status == 0)
+            #expect(try folder.lines(.pendingPreview).count == 3)
+            #expect(folder.ran == ran)
+            func others(_ lines: [String]) -> [String] {
+                // SQLite makes its index anew whenever somebody looks; the folders' times follow.
+                lines.filter { line in
+                    !["plan.txt", "pending.preview.txt", "ledger.sqlite-"].contains { line.contains($0) }
+                        && !line.hasPrefix("work ") && !line.hasPrefix("work/.flowspool ")
+                }
+            }
+            #expect(others(try folder.listing()) == others(before))
         }
     }
 

@@ -64,6 +64,29 @@ import Testing
         }
     }
 
+    /// The batch before was killed while its first prompt ran.
+    @Test(arguments: [("steady", Int32(1), ["a.md", "b.md"]), ("brittle", 10, ["a.md"])])
+    func jobThatAKilledBatchLeft_countsInTheNextOne(profile: String, status: Int32, ran: [String]) async throws {
+        try await BatchFolder.with(["a.md": "echo > \"$REPO_ROOT/started\"; sleep 600", "b.md": "true"]) { folder async throws in
+            let started = try Pipe(folder.folder.url.path + "/started")
+            let killed = try folder.startBatch("--profile", profile)
+            _ = await started.read()
+            killed.signal(SIGKILL)
+            #expect(try await killed.ending().status == 128 + SIGKILL)
+            let result = try await folder.batch("--profile", profile)
+            #expect(result.status == status, "\(result.stderr)")
+            #expect(result.stderr.contains("job 1 a.md: interrupted"))
+            #expect(folder.ran == ran)
+            #expect(try folder.lines(.failed).map { String($0.prefix(6)) } == ["a.md--"])
+            #expect(try folder.events().filter { $0 == "prompt_failed a.md" }.count == 1)
+            let summary = try folder.summary()
+            #expect(summary["fail_total"]?.intValue == 1 && summary["failed"]?.intValue == 1)
+            #expect(folder.exists(ContractFile.hold.name) == (status == 10))
+            #expect(summary["status"]?.stringValue == (status == 10 ? "hold" : "failed"))
+            #expect(try await folder.run("fsck", "--spool", "work").status == 0)
+        }
+    }
+
     @Test func holdByHandOnAFolderThatIsNoSpoolYet_exits12AndMakesNone() async throws {
         try await BatchFolder.with(["a.md": "true"]) { folder async throws in
             try folder.folder.write("new disk comes\n", to: "work/.prompt-pipeline.HOLD")

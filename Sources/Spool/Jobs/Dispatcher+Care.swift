@@ -124,6 +124,24 @@ extension Dispatcher {
         }
     }
 
+    /// Moves that a person's command has begun and not finished, because it died: finished here, once they are old enough that
+    /// nobody can be at work on them. Called whenever the folder is looked at.
+    func adoptMoves() {
+        let now = clock.monotonicMilliseconds()
+        guard let noted = note({ try ledger.read { try $0.unconfirmedMoves(limit: 1000) } }) else { return }
+        let own = Set(running.keys).union(preparing.keys).union(ready.map(\.job.id)).union(filingTasks.keys)
+            .union(unconfirmed.map(\.id))
+        let foreign = noted.filter { $0.state != .active && !own.contains($0.id) }
+        foreignMoves = foreignMoves.filter { id, _ in foreign.contains { $0.id == id } }
+        for job in foreign {
+            let since = foreignMoves[job.id] ?? now
+            foreignMoves[job.id] = since
+            guard now - since >= settings.foreignMoveGraceMilliseconds else { continue }
+            if let moved = note({ try filing.finishMove(job) }) { unconfirmed.append(moved) }
+        }
+        if !foreign.isEmpty { scanLater(afterMilliseconds: max(1, settings.foreignMoveGraceMilliseconds)) }
+    }
+
     /// Before a run ends: whatever move is still noted is made, however it came to be left.
     func finishMoves() {
         note {
@@ -161,16 +179,36 @@ extension Dispatcher {
 
     /// Puts a spool whose runner died back in order, as `run` does first: a batch must see what waits before it plans. Call it
     /// with the spool's lock held.
-    public static func recover(_ spool: SpoolFolder, _ ledger: Ledger, clock: any SpoolClock = SystemClock()) async throws {
+    ///
+    /// - Returns: what failed by it, for `RunSettings.recovered`.
+    public static func recover(
+        _ spool: SpoolFolder, _ ledger: Ledger, policy: Policy, runID: String, clock: any SpoolClock = SystemClock()
+    ) async throws -> Recovered {
         let filing = Filing(spool: spool, ledger: ledger)
-        try await Recovery(spool: spool, ledger: ledger, filing: filing, executor: LocalExecutor(), clock: clock).run()
+        return try await Recovery(
+            spool: spool, ledger: ledger, filing: filing, executor: LocalExecutor(), clock: clock, counting: (policy, runID)
+        ).run()
     }
 
-    /// Begins a batch: failure counts of its own, and all that waits belongs to it.
-    func startBatch() throws {
+    /// What a dead runner left failed is told and counted like any other failure of this run.
+    func take(_ recovered: Recovered) {
+        for job in recovered.failed {
+            ending.failed += 1
+            if job.status == .blocked { observe(.refused(job)) } else { observe(.finished(job, nil)) }
+        }
+        // Where they cannot be read now, the next end of a job brings them.
+        if !recovered.failed.isEmpty, let counts = note({ try ledger.read { try $0.failureCounts() } }) {
+            ending.failures = counts
+        }
+    }
+
+    /// Begins a batch: failure counts of its own, to which what it has recovered belongs, and so does all that waits.
+    func startBatch(_ recovered: Recovered) throws {
         let now = clock.wallMilliseconds()
+        let failed = recovered.failed.count
+        ending.failures = FailureCounts(streak: failed, total: failed)
         try ledger.write { tx in
-            try tx.setFailureCounts(FailureCounts())
+            try tx.setFailureCounts(FailureCounts(streak: failed, total: failed))
             let id = try tx.startBatch(
                 runID: settings.runID, kind: settings.command, profile: thresholds.profile ?? "none", now: now)
             batch = id

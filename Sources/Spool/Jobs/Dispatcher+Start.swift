@@ -17,6 +17,7 @@ extension Dispatcher {
             wantsScan = false
             namedFiles.removeAll()
             tryBusyAgain()
+            adoptMoves()
             report = note { try intake.scan(isDraining: settings.drains) }
             if report == nil { wantsScan = true }
         } else if !namedFiles.isEmpty {

@@ -49,6 +49,8 @@ public actor Dispatcher {
     var hold: HoldRecord?
     var ending = RunEnding(why: .done)
     var batch: Int64?
+    /// When a move that somebody else has begun was first seen, by job, on the monotonic clock.
+    var foreignMoves: [Int64: Int64] = [:]
     /// Jobs whose file this run has moved, as they were then; the ledger still has the move as not confirmed.
     var unconfirmed: [Job] = []
     /// Runners whose account has reached a limit, and until when, on the monotonic clock.
@@ -137,15 +139,22 @@ public actor Dispatcher {
     /// - Parameter hints: from whoever watches the folder; a run that drains needs none.
     /// - Throws: `FlowspoolError` when the spool cannot be opened for work at all. Once it runs, trouble is an event.
     public func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
-        try await Recovery(spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock).run()
+        var recovered = settings.recovered
+        recovered.add(
+            try await Recovery(
+                spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock,
+                counting: (thresholds.policy, settings.runID)
+            ).run())
+        observe(.started(profile: thresholds.profile ?? "none", waiting: try ledger.read { try $0.counts()[.queued] ?? 0 }))
+        take(recovered)
         try syncHold(force: true)
+        if let hold = recovered.hold, self.hold != nil { ending.why = hold.kind == .failFast ? .failFast : .totalFailures }
         try loadDeferred()
         try loadLimits()
-        if settings.isBatch, hold == nil { try startBatch() }
+        if settings.isBatch, hold == nil { try startBatch(recovered) }
         let listener = Task { [post] in
             for await hint in hints { post.yield(.hint(hint)) }
         }
-        observe(.started(profile: thresholds.profile ?? "none", waiting: try ledger.read { try $0.counts()[.queued] ?? 0 }))
         var messages = mailbox.makeAsyncIterator()
         advance()
         while !isFinished() {

@@ -172,7 +172,7 @@ struct Intake: Sendable {
     private func isUnchanged(_ job: Job) throws -> Bool {
         // On its way back; the event that told of it was our own doing.
         if job.fromPlace != nil { return true }
-        return try KeptPrompt.isAsItWas(job, in: spool, sizeMax: sizeMax) && isDone(job)
+        return try KeptPrompt.isAsItWas(job, in: spool.root, sizeMax: sizeMax) && isDone(job)
     }
 
     /// Priority and lane, from the beginning of the file: what is needed to put the job in its place. The claim reads again.
@@ -266,6 +266,7 @@ extension Job {
         finished = nil
         duration = nil
         fileSignature = nil
+        pruned = nil
     }
 }
 

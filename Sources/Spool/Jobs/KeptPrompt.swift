@@ -7,17 +7,17 @@ enum KeptPrompt {
     /// Whether the file of a finished job in the drop folder is what the job ran.
     ///
     /// For a failed job only an untouched file is: whoever touches one that failed means it to run again.
-    static func isAsItWas(_ job: Job, in spool: SpoolFolder, sizeMax: Int) throws -> Bool {
-        guard let status = try spool.root.status(job.file) else { return false }
+    static func isAsItWas(_ job: Job, in root: Directory, sizeMax: Int) throws -> Bool {
+        guard let status = try root.status(job.file) else { return false }
         if status.signature == job.fileSignature { return true }
         guard job.status == .success, let id = job.promptID else { return false }
-        return try read(job.file, status, in: spool, sizeMax: sizeMax)?.id == id
+        return try read(job.file, status, in: root, sizeMax: sizeMax)?.id == id
     }
 
     /// The prompt in the drop folder, or nil where it may not or cannot be read; then its claim will say why.
-    static func read(_ name: String, _ status: FileStatus, in spool: SpoolFolder, sizeMax: Int) throws -> PromptFile? {
+    static func read(_ name: String, _ status: FileStatus, in root: Directory, sizeMax: Int) throws -> PromptFile? {
         guard Claim.refusal(status, sizeMax: sizeMax) == nil,
-            let bytes = try? spool.root.openForReading(name).readAll(bytesMax: sizeMax)
+            let bytes = try? root.openForReading(name).readAll(bytesMax: sizeMax)
         else { return nil }
         return PromptFile.read(name: name, bytes: bytes)
     }

@@ -1,7 +1,22 @@
 // What a runner does first: end what a dead runner left running, record what it cut off, finish the moves that it began, and
-// put every file where the ledger says. Idempotent: a crash in the middle of it is recovered by the next start.
+// put every file where the ledger says. What fails for good by that counts as any failure does, and may put the spool on hold.
+// Idempotent: a crash in the middle of it is recovered by the next start.
 
 import Foundation
+
+/// What a recovery ended, for the run that begins with it.
+public struct Recovered: Sendable, Hashable {
+    /// Jobs that failed because a runner died, in the order in which they were found.
+    var failed: [Job] = []
+    /// The hold that one of them caused.
+    var hold: HoldRecord?
+    public init() {}
+
+    mutating func add(_ other: Recovered) {
+        failed += other.failed
+        hold = other.hold ?? hold
+    }
+}
 
 struct Recovery {
     let spool: SpoolFolder
@@ -9,23 +24,39 @@ struct Recovery {
     let filing: Filing
     let executor: any Executor
     let clock: any SpoolClock
+    /// The policy and the id of the run that begins, for its thresholds; nil: failures are counted, but take no hold.
+    var counting: (policy: Policy, runID: String)?
 
-    func run() async throws {
+    @discardableResult
+    func run() async throws -> Recovered {
+        var recovered = Recovered()
         do {
             _ = try await executor.endStrays(runsDirectory: spool.runs.path)
             try removeAsides()
             let requests = try ledger.read { try $0.requests() }
             let cancelled = Set(requests.filter { $0.kind == "cancel" }.map(\.job))
-            try interruptRunning(cancelled)
+            try interruptRunning(cancelled, &recovered)
             try finishMoves()
             try returnActive(cancelled)
             // Only now: should a crash come before, the next start does what was asked.
             try ledger.write { try $0.removeRequests(requests) }
-            try fileOrphans()
+            try fileOrphans(&recovered)
             for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
         } catch let error as SystemCallError {
             throw error.forUser
         }
+        return recovered
+    }
+
+    /// Counts a failure in the transaction that records it.
+    private func count(_ job: Job, _ recovered: inout Recovered, _ tx: LedgerTransaction, now: Int64) throws {
+        recovered.failed.append(job)
+        guard let counting else {
+            let counts = try tx.failureCounts()
+            return try tx.setFailureCounts(FailureCounts(streak: counts.streak + 1, total: counts.total + 1))
+        }
+        let counted = try EndOfJob.count(job, counting.policy, runID: counting.runID, now: now, tx)
+        recovered.hold = counted.hold ?? recovered.hold
     }
 
     /// Files that were being written aside are nobody's: what they would have replaced is whole.
@@ -42,9 +73,10 @@ struct Recovery {
     }
 
     /// Attempts that nobody is making any more are interrupted. Each has used up its place in the retry budget.
-    private func interruptRunning(_ cancelled: Set<Int64>) throws {
+    private func interruptRunning(_ cancelled: Set<Int64>, _ recovered: inout Recovered) throws {
         let now = clock.wallMilliseconds()
-        try ledger.write { tx in
+        let ended = try ledger.write { tx in
+            var ended = Recovered()
             for attempt in try tx.runningAttempts() {
                 let result = AttemptResult(
                     outcome: .interrupted, failureClass: .interrupted, message: "the runner ended before the attempt did")
@@ -57,10 +89,6 @@ struct Recovery {
                     job.wait(.queued, reason: "interrupted; runs again")
                 } else {
                     job.end(.failed, .interrupted, reason: "interrupted: the runner ended before the attempt did", now: now)
-                    var tally = Thresholds(
-                        Policy.builtin, failStreak: Int(try tx.fact(.failStreak)), failTotal: Int(try tx.fact(.failTotal)))
-                    _ = tally.record(.failed)
-                    try tx.setFailureCounts(FailureCounts(streak: tally.failStreak, total: tally.failTotal))
                 }
                 if let undone {
                     job.fromPlace = job.place == .drop ? nil : .drop
@@ -73,8 +101,11 @@ struct Recovery {
                         ? try filing.freeDropName(job, tx) : try filing.freeName(job.name, job: job.id, in: job.place)
                 }
                 try tx.save(job, expecting: .active, why: job.reason, now: now)
+                if job.state == .failed { try count(job, &ended, tx, now: now) }
             }
+            return ended
         }
+        recovered.add(ended)
     }
 
     /// The file of a job whose claim's rename a power loss has undone: gone from `active/`, and its very bytes are in the drop
@@ -162,7 +193,7 @@ struct Recovery {
     }
 
     /// Files in `active/` that no job claims: they may have run, so they are filed as failed, never run again unasked.
-    private func fileOrphans() throws {
+    private func fileOrphans(_ recovered: inout Recovered) throws {
         var names: [String] = []
         try spool.active.forEachEntry { bytes, _ in
             names.append(String(decoding: bytes, as: UTF8.self))
@@ -171,9 +202,14 @@ struct Recovery {
         for name in names {
             let reason = "orphan: found in active/ without a job; it may have run before"
             let target = try filing.freeName(name, job: 0, in: .failed)
-            let job = try ledger.write {
-                try $0.admitRefused(name: name, file: target, reason: reason, from: .active, now: clock.wallMilliseconds())
+            let now = clock.wallMilliseconds()
+            let (job, ended) = try ledger.write { tx in
+                var ended = Recovered()
+                let job = try tx.admitRefused(name: name, file: target, reason: reason, from: .active, now: now)
+                try count(job, &ended, tx, now: now)
+                return (job, ended)
             }
+            recovered.add(ended)
             let moved = try filing.finishMove(job)
             try filing.explain(moved, "\(printable(name)): \(reason)")
             try ledger.write { try $0.confirmMoves([moved]) }

@@ -14,6 +14,8 @@ public struct RunSettings: Sendable {
     public var drains = false
     /// The run is one batch: only files that wait when it begins, in name order, with failure counts of its own.
     public var isBatch = false
+    /// What a recovery before this run has ended; it belongs to the run.
+    public var recovered = Recovered()
     /// Names that a batch is limited to, in order; nil: everything that waits.
     public var batchNames: [String]?
     /// Prompts that a batch starts at most; nil: no limit.
@@ -39,6 +41,8 @@ public struct RunSettings: Sendable {
     public var sourceDateEpoch: Date?
     /// How long a run that drains waits for a deferred job, in milliseconds; one that is due later is left for another run.
     public var deferredWaitMaxMilliseconds: Int64 = 600_000
+    /// How long a move that a person's command has begun may take before it is finished here: the command may have died.
+    var foreignMoveGraceMilliseconds: Int64 = 5000
     /// Pause after trouble with the machine (disk full, I/O error) before work is tried again.
     public var troublePauseMilliseconds: Int64 = 5000
 

@@ -51,14 +51,18 @@ public final class ContractFiles: Sendable {
     }
 
     /// Replaces the plan: absolute paths in order, one a line (control characters and `\` escaped as `\n`, `\\`, `\xHH`).
-    public func writePlan(_ plan: BatchPlan) throws {
+    public func writePlan(_ plan: BatchPlan) throws { try Self.writePlan(plan, in: root) }
+
+    public static func writePlan(_ plan: BatchPlan, in root: Directory) throws {
         let prefix = root.path.hasSuffix("/") ? root.path : root.path + "/"
-        try root.replaceContract(ContractFile.plan.name, with: Self.lines(plan.names) { prefix + $0 })
+        try root.replaceContract(ContractFile.plan.name, with: lines(plan.names) { prefix + $0 })
     }
 
     /// Replaces the preview: the file names that this batch would start, in order, one a line, escaped as in the plan.
-    public func writePreview(_ names: [String]) throws {
-        try root.replaceContract(ContractFile.pendingPreview.name, with: Self.lines(names) { $0 })
+    public func writePreview(_ names: [String]) throws { try Self.writePreview(names, in: root) }
+
+    public static func writePreview(_ names: [String], in root: Directory) throws {
+        try root.replaceContract(ContractFile.pendingPreview.name, with: lines(names) { $0 })
     }
 
     /// Replaces the summary.

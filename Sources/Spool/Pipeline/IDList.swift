@@ -1,7 +1,8 @@
 // `.prompt-pipeline.state` and `.failed`: which prompts are done, which failed. The file is the truth and may be edited or
 // deleted by anybody at any time; the set in memory follows it. What always holds: at every instant the file is whole lines.
 // An id is appended as one line with one write(2), so that a batch of a million prompts does not rewrite a million lines for
-// each; only taking an id out rewrites the file (aside, then renamed). What can go wrong: foreign lines, which are refused.
+// each; only taking an id out rewrites the file (aside, then renamed). A line that another program is still writing is waited
+// for, and never cut off once the list is open. What can go wrong: foreign lines, which are refused.
 
 import Foundation
 import Synchronization
@@ -11,6 +12,21 @@ public final class IDList: Sendable {
     private struct State: ~Copyable {
         var file: AppendFile
         var ids: Set<ExactText>
+        /// Another program's line at the end has no newline yet.
+        var isMidLine = false
+    }
+
+    /// The ids at one moment.
+    public struct Snapshot: Sendable {
+        let ids: Set<ExactText>
+
+        public func contains(_ id: String) -> Bool { ids.contains(ExactText(id)) }
+
+        /// The file names in the ids.
+        var names: Set<ExactText> {
+            // `--` and twelve digits.
+            Set(ids.map { ExactText(String($0.text.unicodeScalars.dropLast(14))) })
+        }
     }
 
     /// 256 MiB hold some five million ids.
@@ -30,6 +46,15 @@ public final class IDList: Sendable {
         state = Mutex(State(file: open, ids: ids))
     }
 
+    /// What the list says, without making or mending anything.
+    ///
+    /// - Throws: as `init`.
+    public static func look(_ file: ContractFile, in directory: Directory) throws -> Snapshot {
+        guard try directory.contractStatus(file.name) != nil else { return Snapshot(ids: []) }
+        let open = try AppendFile(file.name, in: directory)
+        return Snapshot(ids: try parse(try open.readAll(bytesMax: bytesMax), open.path).0)
+    }
+
     /// How many ids there are.
     public var count: Int { state.withLock { $0.ids.count } }
 
@@ -38,10 +63,12 @@ public final class IDList: Sendable {
         state.withLock { $0.ids.contains(ExactText(id)) }
     }
 
-    /// The file names in the ids.
-    var names: Set<ExactText> {
-        // `--` and twelve digits.
-        state.withLock { Set($0.ids.map { ExactText(String($0.text.unicodeScalars.dropLast(14))) }) }
+    /// The ids as of now.
+    public func snapshot() throws -> Snapshot {
+        try state.withLock { state in
+            try Self.refresh(&state)
+            return Snapshot(ids: state.ids)
+        }
     }
 
     /// Reads the file again if somebody else changed, replaced or deleted it. Costs one fstatat(2) where nobody did.
@@ -62,7 +89,10 @@ public final class IDList: Sendable {
         return try state.withLock { state in
             try Self.refresh(&state)
             guard !state.ids.contains(ExactText(id)) else { return false }
-            try state.file.append(Array((LineText.encode(id) + "\n").utf8), durably: durably)
+            // Below a line that its writer has left unfinished, never behind it.
+            let start = state.isMidLine ? "\n" : ""
+            try state.file.append(Array((start + LineText.encode(id) + "\n").utf8), durably: durably)
+            state.isMidLine = false
             state.ids.insert(ExactText(id))
             return true
         }
@@ -92,8 +122,15 @@ public final class IDList: Sendable {
     @discardableResult
     private static func refresh(_ state: inout State) throws -> Bool {
         guard try state.file.isChanged() else { return false }
-        try state.file.reopen()
-        state.ids = try load(&state.file)
+        guard try state.file.reopen() else {
+            state.ids = try load(&state.file)
+            state.isMidLine = false
+            return true
+        }
+        // It has only grown: another program appends, and may be in the middle of a line.
+        let (ids, repair) = try settled(&state.file)
+        state.ids = ids
+        state.isMidLine = repair.isNeeded
         return true
     }
 
@@ -106,11 +143,32 @@ public final class IDList: Sendable {
         _ = try parse(try open.readAll(bytesMax: bytesMax), open.path)
     }
 
+    /// Milliseconds that another program gets to end its line.
+    private static let settleTurnsMax = 30
+
+    /// The ids, once whoever writes the last line is done with it, or has had its time. The kernel shows the first page of a
+    /// write before the rest, so a line without its newline is mostly one that is being written this very moment.
+    private static func settled(_ file: inout AppendFile) throws -> (Set<ExactText>, Repair) {
+        var result = try parse(try file.readAll(bytesMax: bytesMax), file.path)
+        for _ in 0..<settleTurnsMax {
+            guard result.1.isNeeded else { break }
+            usleep(1000)
+            guard try file.isChanged() else { continue }
+            try file.reopen()
+            result = try parse(try file.readAll(bytesMax: bytesMax), file.path)
+        }
+        return result
+    }
+
     /// What a last line without its newline needs.
-    private enum Repair { case none, endLine, cut(Int) }
+    private enum Repair {
+        case none, endLine, cut(Int)
+
+        var isNeeded: Bool { if case .none = self { false } else { true } }
+    }
 
     private static func load(_ file: inout AppendFile) throws -> Set<ExactText> {
-        let (ids, repair) = try parse(try file.readAll(bytesMax: bytesMax), file.path)
+        let (ids, repair) = try settled(&file)
         // Only after every line was judged: a file that is refused is not touched.
         switch repair {
         case .none: break

@@ -13,28 +13,28 @@ public struct WaitingPrompts: Sendable {
     private let settled: Set<ExactText>
 
     /// - Parameters:
+    ///   - ledger: nil: the folder is no spool yet.
     ///   - state: ids that are done. A prompt that keeps its place and has its id here is settled even where the ledger knows
     ///     nothing of it: the file may be older than the spool.
     ///   - keepsAll: whether all prompts keep their place, as under `--keep`.
     ///   - isSettled: whether a finished job whose prompt stands unchanged is to be left alone.
     public init(
-        spool: SpoolFolder, ledger: Ledger, state: IDList, keepsAll: Bool, sizeMax: Int, isSettled: (Job) -> Bool
+        root: Directory, ledger: Ledger?, state: IDList.Snapshot, keepsAll: Bool, sizeMax: Int, isSettled: (Job) -> Bool
     ) throws {
-        try state.refresh()
         let doneNames = state.names
-        let kept = try ledger.read { try $0.keptFiles() }
+        let kept = try ledger?.read { try $0.keptFiles() } ?? [:]
         var names: [String] = []
         var settled = Set<ExactText>()
-        try spool.root.forEachEntry { bytes, type in
+        try root.forEachEntry { bytes, type in
             guard type != folderType, let name = PromptName(bytes: Array(bytes)), name.kind == .prompt, name.isText else {
                 return true
             }
             names.append(name.text)
             let key = ExactText(name.text)
-            if let job = kept[key], try job.fromPlace != nil || KeptPrompt.isAsItWas(job, in: spool, sizeMax: sizeMax) {
+            if let job = kept[key], try job.fromPlace != nil || KeptPrompt.isAsItWas(job, in: root, sizeMax: sizeMax) {
                 if isSettled(job) { settled.insert(key) }
-            } else if doneNames.contains(key), let status = try spool.root.status(name.text),
-                let prompt = try KeptPrompt.read(name.text, status, in: spool, sizeMax: sizeMax),
+            } else if doneNames.contains(key), let status = try root.status(name.text),
+                let prompt = try KeptPrompt.read(name.text, status, in: root, sizeMax: sizeMax),
                 keepsAll || prompt.settings.movesToCompleted == false, state.contains(prompt.id)
             {
                 settled.insert(key)

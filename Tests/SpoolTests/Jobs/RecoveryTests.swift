@@ -35,6 +35,57 @@ import Testing
         #expect(try spool.ledger().read { try $0.failureCounts().total } == 1)
     }
 
+    @Test func interruptionThatCrossesAThreshold_halts_andIsToldOnce() async throws {
+        let spool = try crashed(retryMax: 0)
+        defer { spool.remove() }
+        try spool.drop("b.md", "echo ran >> $OUT/trace")
+        let flags = [ToggleFlag(name: "--fail-fast-threshold", toggle: .failFastThreshold, text: "1")]
+        let events = EventList()
+        let ending = try await spool.drain(profile: "production", flags: flags, events: events)
+        #expect(ending.why == .failFast && ending.exitCode == 10 && ending.failed == 1)
+        #expect(ending.failures == FailureCounts(streak: 1, total: 1))
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        #expect(try spool.ledger().read { try $0.openHold() }?.lastPrompt == "a.md")
+        #expect(FileManager.default.fileExists(atPath: spool.path + "/.prompt-pipeline.HOLD"))
+        let told = events.events.compactMap { if case .finished(let job, _) = $0 { job.name } else { nil } }
+        #expect(told == ["a.md"])
+        let again = try await spool.drain(profile: "production", flags: flags)
+        #expect(again.why == .onHold && again.failed == 0)
+    }
+
+    /// A command that approved a job died before it moved the file; the runner that lives finishes it.
+    @Test(.timeLimit(.minutes(1))) func moveThatACommandHasLeft_isFinishedByALivingRunner() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
+        let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
+        let dispatcher = try spool.dispatcher(observe: { events.yield($0) }) {
+            $0.drains = false
+            $0.foreignMoveGraceMilliseconds = 1
+        }
+        async let ending = dispatcher.run(hints: hints)
+        for await event in seen {
+            if case .started = event {
+                try spool.drop("held/a.md", "true")
+                try spool.ledger().write { tx in
+                    _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+                    var job = try tx.require(1)
+                    job.fromPlace = .held
+                    job.fromFile = "a.md"
+                    try tx.save(job, expecting: .queued, why: "approved", now: 1)
+                }
+                input.yield(.everything)
+            }
+            if case .finished(let job, _) = event {
+                #expect(job.state == .done)
+                dispatcher.drain()
+                break
+            }
+        }
+        _ = try await ending
+        #expect(spool.list("done") == ["a.md"] && spool.list("held").isEmpty)
+    }
+
     @Test func interruptedAttempt_withRetry_runsOnceMore() async throws {
         let spool = try crashed(retryMax: 1)
         defer { spool.remove() }

@@ -121,6 +121,34 @@ private let b = "b.md--ba9876543210"
         #expect(throws: FlowspoolError.self) { try IDList(.state, in: folder.directory) }
     }
 
+    /// A program that writes a line in two pieces, or died between them: its piece is never cut off, ours goes below it.
+    @Test func add_whileAnotherProgramIsMidLine_cutsNothingOff() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        try list.add(a)
+        let other = try FileHandle(forWritingTo: URL(fileURLWithPath: folder.pathOf(.state)))
+        try other.seekToEnd()
+        try other.write(contentsOf: Data("c.md--0123".utf8))
+        try list.refresh()
+        #expect(list.contains(a) && list.count == 1)
+        #expect(try folder.text(.state) == "\(a)\nc.md--0123")
+        try other.write(contentsOf: Data("456789ab\n".utf8))
+        try list.refresh()
+        #expect(list.contains("c.md--0123456789ab"))
+        try other.write(contentsOf: Data("d.md--".utf8))
+        try list.add(b)
+        #expect(try folder.text(.state) == "\(a)\nc.md--0123456789ab\nd.md--\n\(b)\n")
+    }
+
+    @Test func look_mendsNothingAndMakesNothing() throws {
+        let folder = try ContractFolder()
+        #expect(try !IDList.look(.state, in: folder.directory).contains(a))
+        #expect(try folder.names == [])
+        try folder.write("\(a)\n\(b.dropLast())", to: .state)
+        #expect(try IDList.look(.state, in: folder.directory).contains(a))
+        #expect(try folder.text(.state) == "\(a)\n\(b.dropLast())")
+    }
+
     @Test(arguments: [SystemCall.write, .fdatasync]) func add_whenTheDiskRefuses_throwsAndLeavesWholeLines(call: SystemCall)
         throws
     {

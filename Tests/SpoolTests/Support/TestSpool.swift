@@ -57,7 +57,7 @@ struct TestSpool {
     func dispatcher(
         profile: String = "poc", flags: [ToggleFlag] = [], calls: SystemCalls = .live, shell: (any ShellChecking)? = nil,
         runner: (any Runner)? = nil, clock: any SpoolClock = SystemClock(), events: EventList = EventList(),
-        isDone: @escaping @Sendable (Job) -> Bool = { _ in true },
+        isDone: @escaping @Sendable (Job) -> Bool = { _ in true }, observe: (@Sendable (RunEvent) -> Void)? = nil,
         adjust: (inout RunSettings) -> Void = { _ in }
     ) throws -> Dispatcher {
         let spool = try SpoolFolder.make(at: path, calls: calls)
@@ -74,7 +74,7 @@ struct TestSpool {
             spool: spool, ledger: try Ledger(path: spool.ledgerPath), settings: settings, preflight: preflight,
             runners: [.script: runner ?? ScriptRunner()],
             executor: LocalExecutor(graceSeconds: 0.1, runsDirectory: spool.runs.path),
-            clock: clock, isDone: isDone, observe: { events.take($0) })
+            clock: clock, isDone: isDone, observe: observe ?? { events.take($0) })
     }
 
     /// Runs until nothing is left.

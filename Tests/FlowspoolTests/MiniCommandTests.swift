@@ -1,0 +1,72 @@
+// The mini experiment and the gate that asks for it, over a copy of what this repository ships.
+
+import Foundation
+import Spool
+import Testing
+
+@Suite struct MiniCommandTests {
+    private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    private static let configuration = "scripts/codex-sprint/prompt_flow.config.json"
+
+    /// A repository with the shipped configuration and experiment, and one prompt in `work/`.
+    private func with(_ body: (BatchFolder) async throws -> Void) async throws {
+        try await BatchFolder.with(["a.md": "true"]) { folder async throws in
+            let text = try String(contentsOf: Self.repository.appending(path: Self.configuration), encoding: .utf8)
+            try folder.folder.write(text, to: Self.configuration)
+            for name in ["prompts", "canary"] {
+                let target = folder.folder.url.appending(path: "deployment_pipeline")
+                try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
+                try FileManager.default.copyItem(
+                    at: Self.repository.appending(path: "deployment_pipeline/\(name)"), to: target.appending(path: name))
+            }
+            try await body(folder)
+        }
+    }
+
+    @Test func withoutAPass_aBatchUnderProductionExits15AndChangesNothing() async throws {
+        try await with { folder in
+            let before = try folder.listing()
+            for extra in [[], ["--json"], ["--dry-run"], ["--require-go", "nosuch"]] {
+                let result = try await Binary.run(
+                    ["pipeline", "--root", "work", "--repo-root", ".", "--profile", "production"] + extra, cwd: folder.folder.url)
+                #expect(result.status == 15 && result.stdout == "")
+                #expect(result.stderr.contains("flowspool mini"), "\(result.stderr)")
+                #expect(try folder.listing() == before)
+            }
+            #expect(try await folder.batch("--profile", "production", "--skip-mini").status == 0)
+            #expect(try folder.summary()["mini_skipped"] == true)
+            #expect(folder.ran == ["a.md"])
+            // Other profiles need no pass.
+            #expect(try await folder.batch("--profile", "poc").status == 0)
+            #expect(try folder.summary()["mini_skipped"] == false)
+        }
+    }
+
+    @Test func aPass_letsBatchesRun_untilAToggleOrAPromptChanges() async throws {
+        try await with { folder in
+            let mini = try await folder.run("mini", "--repo-root", ".")
+            #expect(mini.status == 0, "\(mini.stdout)\(mini.stderr)")
+            let rows = mini.stdout.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            #expect(rows.first == ["phase", "prompts", "result", "seconds"])
+            #expect(
+                rows.dropFirst().map { Array($0.prefix(3)) } == [
+                    ["production", "2", "pass"], ["poc", "2", "pass"], ["canary", "1", "pass"],
+                ])
+            #expect(try await folder.batch("--profile", "production").status == 0)
+
+            let url = folder.folder.url.appending(path: Self.configuration)
+            let text = try String(contentsOf: url, encoding: .utf8)
+            let changed = text.replacingOccurrences(
+                of: "\"pipeline_max_total_failures\": 4", with: "\"pipeline_max_total_failures\": 5")
+            try #require(changed != text)
+            try Data(changed.utf8).write(to: url)
+            #expect(try await folder.batch("--profile", "production").status == 15)
+            try Data(text.utf8).write(to: url)
+            #expect(try await folder.batch("--profile", "production").status == 0)
+
+            try folder.folder.write("# Other\n\n```bash\ntrue\n```\n", to: "deployment_pipeline/prompts/prompt-02-mini.md")
+            #expect(try await folder.batch("--profile", "production").status == 15)
+        }
+    }
+}
