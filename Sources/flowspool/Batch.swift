@@ -22,6 +22,8 @@ struct Batch: Sendable {
         try refuseHold()
         if !skipsMini { try MiniGate.check(facts) }
         if isDryRun { return try DryRun(batch: self).run() }
+        // A name that is not there is refused before the folder becomes a spool. In one that is, only recovery knows what waits.
+        if !SpoolFolder.isSpool(facts.spoolPath) { _ = try DryRun(batch: self).look() }
         let opened = try OpenedSpool(facts)
         var summary = makeSummary(runID: opened.settings.runID, root: opened.spool.path, opened.configuration)
         try requireGo(opened, &summary)

@@ -9,13 +9,24 @@ struct DryRun {
 
     /// - Returns: the exit status.
     func run() throws -> Int32 {
+        if let error = batch.goError { throw error }
+        let (root, configuration, plan, waiting) = try look()
+        try ContractFiles.writePlan(plan, in: root)
+        try ContractFiles.writePreview(plan.pending(isDone: waiting.isSettled), in: root)
+        if batch.printsJSON { try printSummary(configuration) }
+        return 0
+    }
+
+    /// The plan of the batch as the folder stands; writes nothing.
+    ///
+    /// - Throws: whatever a batch refuses to begin with, such as a name that is not there.
+    func look() throws -> (root: Directory, configuration: SpoolConfiguration, plan: BatchPlan, waiting: WaitingPrompts) {
         let facts = batch.facts
         try OpenedSpool.check(facts)
         try SpoolFolder.check(facts.spoolPath, allowsShared: facts.allowsShared)
         let configuration = try SpoolConfiguration.load(spool: facts.spoolPath)
         let root = try Directory(path: facts.spoolPath)
         let ledger = try openLedger()
-        if let error = batch.goError { throw error }
         let state = try IDList.look(.state, in: root)
         let waiting = try WaitingPrompts(
             root: root, ledger: ledger, state: state, keepsAll: batch.keeps, sizeMax: configuration.sizeLimitBytes
@@ -25,19 +36,18 @@ struct DryRun {
         }
         let plan = try BatchPlan(
             names: waiting.names, roots: Batch.roots(facts.spoolPath), selection: batch.selection)
-        try ContractFiles.writePlan(plan, in: root)
-        try ContractFiles.writePreview(plan.pending(isDone: waiting.isSettled), in: root)
-        if batch.printsJSON {
-            var summary = batch.makeSummary(
-                runID: "\(BatchSummary.basicText(SystemClock().wallMilliseconds()))-\(getpid())", root: facts.spoolPath,
-                configuration)
-            summary.status = .planned
-            summary.reason = BatchSummary.Reason.dryRun.rawValue
-            summary.exitCode = 0
-            summary.finishedMilliseconds = SystemClock().wallMilliseconds()
-            try StandardOutput.write(summary.json)
-        }
-        return 0
+        return (root, configuration, plan, waiting)
+    }
+
+    private func printSummary(_ configuration: SpoolConfiguration) throws {
+        let now = SystemClock().wallMilliseconds()
+        var summary = batch.makeSummary(
+            runID: "\(BatchSummary.basicText(now))-\(getpid())", root: batch.facts.spoolPath, configuration)
+        summary.status = .planned
+        summary.reason = BatchSummary.Reason.dryRun.rawValue
+        summary.exitCode = 0
+        summary.finishedMilliseconds = now
+        try StandardOutput.write(summary.json)
     }
 
     /// The ledger of the spool, or nil where the folder is none yet. A spool that a runner has is left alone: its plan is not

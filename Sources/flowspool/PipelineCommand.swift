@@ -101,7 +101,7 @@ struct PipelineCommand: AsyncParsableCommand {
                 .usage, "--timeout-sec \(timeoutSec) is out of range", hint: "give seconds, more than 0 and at most a year")
         }
         let path = root.map(absolutePath) ?? spoolOptions.path
-        try Self.checkRoot(path)
+        try Self.checkRoot(path, isGiven: root != nil)
         let facts = RunFacts(
             command: "pipeline", spoolPath: path, repoRoot: repoRoot,
             resolver: try profileOptions.resolver(toggles: toggleOptions, repoRoot: repoRoot), allowsShared: allowShared,
@@ -118,9 +118,14 @@ struct PipelineCommand: AsyncParsableCommand {
     }
 
     /// A root must be there: a batch over a folder that a typo made up would find nothing and say that all is well.
-    static func checkRoot(_ path: String) throws(FlowspoolError) {
+    static func checkRoot(_ path: String, isGiven: Bool) throws(FlowspoolError) {
         var info = stat()
         guard stat(path, &info) == 0 else {
+            if !isGiven {
+                throw FlowspoolError(
+                    .invalidInput, "there is no spool here: \(printable(path)): \(String(cString: strerror(errno)))",
+                    hint: "`--root .` runs the prompts of this folder, `--root DIR` those of another")
+            }
             throw FlowspoolError(
                 .invalidInput, "--root \(printable(path)): \(String(cString: strerror(errno)))", hint: "name an existing folder")
         }

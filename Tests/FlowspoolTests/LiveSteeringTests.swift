@@ -19,7 +19,8 @@ import Testing
         let result = try await TerminalBinary.run(
             ["exec", "a.md", "--repo-root", ".", "--warn-mode", "ask", "--warn-gate", "yes"], answer: answer,
             environment: ["XDG_STATE_HOME": folder.url.path + "/state"], cwd: folder.url)
-        #expect(result.stdout.contains("run it all the same? [y/N]") && result.stdout.contains("destructive_fs"), "\(result.stdout)")
+        #expect(
+            result.stdout.contains("run it all the same? [y/N]") && result.stdout.contains("destructive_fs"), "\(result.stdout)")
         #expect(result.status == status, "\(result.stdout)")
         #expect(FileManager.default.fileExists(atPath: folder.url.path + "/ran") == runs)
     }

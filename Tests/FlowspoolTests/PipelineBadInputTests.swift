@@ -18,6 +18,22 @@ import Testing
         #expect(after == before)
     }
 
+    @Test func unknownName_inAFolderThatIsNoSpool_makesNone() async throws {
+        try await BatchFolder.with(["a.md": "true"]) { folder async throws in
+            try await expectRefused(folder, "--from nosuch.md", "--from", "nosuch.md")
+            try folder.folder.write("a.md\nnosuch.md\n", to: "list")
+            try await expectRefused(folder, "line 2: nosuch.md", "--prompts-file", "list")
+        }
+    }
+
+    @Test func withoutRootAndWithoutASpool_saysWhatToName() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let result = try await Binary.run([], cwd: folder.url, name: "prompt-pipeline")
+        #expect(result.status == 2 && result.stderr.contains("no spool here") && result.stderr.contains("--root ."))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.url.path).isEmpty)
+    }
+
     // MARK: - Contract files
 
     @Test(arguments: ContractFile.allCases)

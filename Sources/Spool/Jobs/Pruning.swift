@@ -80,11 +80,13 @@ public struct Pruning: Sendable {
 
     private func removeFile(of job: Job, _ tx: LedgerTransaction) throws -> Int {
         guard job.state.isTerminal, job.place == .done || job.place == .failed, let folder = spool.directory(job.place),
-            try !tx.isClaimed(job)
+            try !tx.isClaimed(job.file, in: job.place, byOtherThan: job.id)
         else { return 0 }
         var count = 0
         var names = [job.file]
-        if job.place == .failed, let why = PromptName(job.file)?.why, try tx.owners(.failed, why) == 0 { names.append(why) }
+        if job.place == .failed, let why = PromptName(job.file)?.why, try !tx.isClaimed(why, in: .failed, byOtherThan: job.id) {
+            names.append(why)
+        }
         for name in names where try folder.status(name) != nil {
             try folder.removeTree(name)
             count += 1
@@ -165,11 +167,13 @@ extension LedgerTransaction {
 
     func isBeingPruned(_ job: Int64) throws -> Bool { try row("SELECT 1 FROM prunes WHERE job = ?", [job]) != nil }
 
-    /// Whether another job owns the file that this one has owned.
-    func isClaimed(_ job: Job) throws -> Bool {
+    /// Whether a job other than this one owns a file in `done/` or `failed/`; answered by the index on finished jobs' files.
+    func isClaimed(_ file: String, in place: Place, byOtherThan job: Int64) throws -> Bool {
         try row(
-            "SELECT 1 FROM jobs WHERE file = ? AND place = ? AND id <> ? AND pruned IS NULL LIMIT 1",
-            [job.file, job.place.rawValue, job.id]) != nil
+            """
+            SELECT 1 FROM jobs WHERE file = ? AND state IN ('done', 'failed', 'cancelled') AND place = ? AND id <> ?
+              AND pruned IS NULL LIMIT 1
+            """, [file, place.rawValue, job]) != nil
     }
 
     /// Says that nothing is left of it.
