@@ -105,8 +105,9 @@ public final class Ledger: Sendable {
             hint = "check that you own the spool and may write to its .flowspool/ folder (`ls -ld` on both)"
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             hint = """
-                the ledger is damaged, the prompts are not: `\(setAside(path))` moves it away; the next `flowspool watch` \
-                begins a new one and files what stood in active/ as failed (prompts that keep their place would run again)
+                the ledger is damaged, the prompts are not: move the file away and keep it (`\(setAside(path))`); the next \
+                `flowspool watch` begins a new one and files what stood in active/ as failed (prompts that keep their place \
+                would run again)
                 """
         case .SQLITE_IOERR: hint = "the disk reports an error: see `dmesg`"
         default: hint = "try again; should it stay, `flowspool fsck` looks for damage"
