@@ -63,6 +63,9 @@ public final class IDList: Sendable {
         state.withLock { $0.ids.contains(ExactText(id)) }
     }
 
+    /// The file names in the ids, as of the last `refresh`, `add` or `remove`.
+    var names: Set<ExactText> { state.withLock { Snapshot(ids: $0.ids).names } }
+
     /// The ids as of now.
     public func snapshot() throws -> Snapshot {
         try state.withLock { state in
