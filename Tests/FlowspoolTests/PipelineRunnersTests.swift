@@ -111,10 +111,12 @@ import Testing
             #expect(try await batch.ending().status == 137)
             #expect(try folder.summary()["status"]?.stringValue == "running")
             for line in try folder.lines(.log) { _ = try JSON.parse(line) }
+            // What the killed batch left behind failed, and the next one is the first that can tell.
             let result = try await folder.batch()
-            #expect(result.status == 0, "\(result.stderr)")
+            #expect(result.status == 1, "\(result.stderr)")
             #expect(folder.ran == ["a.md", "b.md"])
-            #expect(folder.exists("failed/a.md"))
+            #expect(folder.exists("failed/a.md") && folder.exists("done/b.md"))
+            #expect(try folder.lines(.failed).map { $0.hasPrefix("a.md--") } == [true])
         }
     }
 }
