@@ -158,7 +158,7 @@ extension Dispatcher {
             stampedBytes: prepared.stampedBytes, stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
             why: result == nil ? prepared.report.findings : nil)
         let id = job.id
-        filingTasks[id] = Task { [post] in
+        filingTasks[id] = Task(executorPreference: WorkerThreads.shared) { [post] in
             // Trouble here leaves the move noted in the ledger; the confirmation tries it again.
             let outcome = work.run(job)
             post.yield(.filed(id, outcome))

@@ -74,7 +74,9 @@ extension Dispatcher {
         for job in fresh {
             guard hasRoom else { return upcoming.forget() }
             preparing[job.id] = job
-            Task { [preparer, post] in post.yield(.prepared(await preparer.prepare(job))) }
+            Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
+                post.yield(.prepared(await preparer.prepare(job)))
+            }
         }
     }
 
@@ -197,7 +199,7 @@ extension Dispatcher {
     private func launch(_ prepared: Prepared, runDirectory: String) {
         let job = prepared.job
         let mode = prepared.report.mode
-        let task = Task { [self, post, executor, settings] in
+        let task = Task(executorPreference: WorkerThreads.shared) { [self, post, executor, settings] in
             let result: AttemptResult
             if let runner = runners[mode] {
                 do {
