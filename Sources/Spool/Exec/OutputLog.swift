@@ -24,13 +24,15 @@ struct OutputLog: ~Copyable {
     /// - Throws: `SystemCallError`, also for a symbolic link, a FIFO or whatever else is no regular file (`EINVAL`): the
     ///   folder is the attempt's own, but the attempt's earlier blocks can write there. `/dev/null` is allowed.
     init(path: String, bytesMax: Int, calls: SystemCalls = .live) throws(SystemCallError) {
-        let flags = O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+        let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
         let descriptor = try calls.run(.open, path) { open(path, flags, 0o600) }
         do throws(SystemCallError) {
             var info = stat()
             try calls.run(.fstat, path) { fstat(descriptor, &info) }
             if info.st_mode & S_IFMT == S_IFREG {
                 if info.st_mode & 0o7777 != 0o600 { try calls.run(.fchmod, path) { fchmod(descriptor, 0o600) } }
+                // Not by O_TRUNC, which changes even an empty file, and so waits for the journal.
+                if info.st_size > 0 { try calls.run(.ftruncate, path) { ftruncate(descriptor, 0) } }
             } else if info.st_mode & S_IFMT != S_IFCHR || path != "/dev/null" {
                 throw SystemCallError(call: .open, path: path, errno: EINVAL)
             }

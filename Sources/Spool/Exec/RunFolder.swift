@@ -30,11 +30,21 @@ struct RunFolder: Sendable {
         return String(repeating: "0", count: max(0, 3 - digits.utf8.count)) + digits
     }
 
-    /// Writes a file anew, mode 0600. Whatever stood under the name is unlinked, not opened.
+    /// Writes a file, mode 0600. Whatever else stood under the name is unlinked, not written to; a file of ours that holds
+    /// these bytes already stays.
     func write(_ name: String, _ bytes: Data) throws(SystemCallError) {
+        if try holds(name, bytes) { return }
         let file = try create(name)
         if try file.status().mode != 0o600 { try file.setMode(0o600) }
         if !bytes.isEmpty { try file.write(bytes) }
+    }
+
+    private func holds(_ name: String, _ bytes: Data) throws(SystemCallError) -> Bool {
+        guard let status = try directory.status(name), status.kind == .regular, status.links == 1, status.mode == 0o600,
+            status.owner == geteuid(), status.size == bytes.count
+        else { return false }
+        if bytes.isEmpty { return true }
+        return try directory.openForReading(name).readAll(bytesMax: bytes.count + 1) == bytes
     }
 
     private func create(_ name: String) throws(SystemCallError) -> OpenFile {

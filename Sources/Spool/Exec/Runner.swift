@@ -153,6 +153,11 @@ public enum AttemptEvent: Sendable, Hashable {
 
 /// Something that can carry out a prompt.
 public protocol Runner: Sendable {
+    /// Does what can be done before the attempt is recorded as started: it makes files in the run folder, which exists, and
+    /// starts nothing. `run` does what is missing, so it may be left out, fail unseen, or be done for an attempt that never
+    /// comes.
+    func makeReady(_ request: AttemptRequest)
+
     /// Makes one attempt. Never throws: whatever goes wrong is an outcome with a class and a message.
     ///
     /// On return no process of the attempt is left, and `result.json` and the logs stand in the run folder. Cancelling the
@@ -160,4 +165,8 @@ public protocol Runner: Sendable {
     func run(
         _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
     ) async -> AttemptResult
+}
+
+extension Runner {
+    public func makeReady(_ request: AttemptRequest) {}
 }

@@ -47,6 +47,17 @@ struct ScriptAttempt {
         ]
     }
 
+    /// Makes the files that the first block needs. Done ahead, because making a file waits for whatever fsync is under way.
+    static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) {
+        let handed = HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
+        try folder.write(RunFolder.environmentName, handed.file)
+        guard let block = request.prompt.blocks.first(where: { $0.number >= request.firstBlock && !$0.marks.isSkipped }) else {
+            return
+        }
+        try folder.write(RunFolder.blockName(block.number), Data(block.text.utf8))
+        try folder.write(RunFolder.logName(block.number), Data())
+    }
+
     mutating func run(gate: CompletionGate) async -> AttemptResult {
         do throws(SystemCallError) {
             try folder.write(RunFolder.environmentName, handed.file)

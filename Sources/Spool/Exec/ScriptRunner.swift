@@ -20,6 +20,12 @@ public struct ScriptRunner: Runner {
         self.calls = calls
     }
 
+    public func makeReady(_ request: AttemptRequest) {
+        // Whatever fails here is tried and reported by the attempt itself.
+        guard let folder = try? RunFolder(path: request.runDirectory, calls: calls) else { return }
+        try? ScriptAttempt.makeReady(request, in: folder)
+    }
+
     public func run(
         _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
     ) async -> AttemptResult {

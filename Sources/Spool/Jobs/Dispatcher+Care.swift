@@ -53,6 +53,7 @@ extension Dispatcher {
         let back = ready
         ready.removeAll()
         for prepared in back {
+            if let directory = prepared.readyDirectory { RunPath.removeUnused(directory, in: spool) }
             giveBack(prepared.job, why: hold != nil ? "given back: the spool is on hold" : "given back: the run is ending")
         }
     }

@@ -165,6 +165,9 @@ extension Dispatcher {
         let isFirst = prepared.isFresh
         prepared.isFresh = false
         prepared.runDirectory = runDirectory
+        // Made ahead before midnight.
+        if let ahead = prepared.readyDirectory, ahead != runDirectory { RunPath.removeUnused(ahead, in: spool) }
+        prepared.readyDirectory = nil
         let job = prepared.job
         let saved = prepared.saved
         prepared.saved = job
@@ -199,11 +202,11 @@ extension Dispatcher {
     private func launch(_ prepared: Prepared, runDirectory: String) {
         let job = prepared.job
         let mode = prepared.report.mode
-        let task = Task(executorPreference: WorkerThreads.shared) { [self, post, executor, settings] in
+        let task = Task(executorPreference: WorkerThreads.shared) { [preparer, runners, post, executor, settings] in
             let result: AttemptResult
             if let runner = runners[mode] {
                 do {
-                    let request = try request(prepared, settings, runDirectory: runDirectory)
+                    let request = try preparer.request(prepared, settings, runDirectory: runDirectory)
                     result = await runner.run(request, on: executor) { post.yield(.block(job, $0)) }
                 } catch {
                     let text = (error as? SystemCallError)?.description ?? "\(error)"
@@ -219,21 +222,6 @@ extension Dispatcher {
         running[job.id] = Running(prepared: prepared, task: task)
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
-    }
-
-    private nonisolated func request(
-        _ prepared: Prepared, _ settings: RunSettings, runDirectory: String
-    ) throws -> AttemptRequest {
-        let job = prepared.job
-        let folder = try RunPath.make(runDirectory, in: spool)
-        let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
-        return AttemptRequest(
-            job: job.id, attempt: job.attempts, prompt: prepared.prompt, promptPath: spool.active.pathOf(job.file),
-            promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
-            carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
-            environment: settings.environment, repoRoot: settings.repoRoot,
-            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds
-                ?? settings.timeoutDefaultSeconds)
     }
 
     var busyLanes: Set<String> { Set(running.values.compactMap(\.prepared.job.lane)) }

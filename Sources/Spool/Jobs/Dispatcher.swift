@@ -121,7 +121,7 @@ public actor Dispatcher {
             sizeMax: settings.sizeMax, counting: (thresholds.policy, settings.runID))
         preparer = Preparer(
             spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings,
-            swap: SwapFile(spool.active))
+            swap: SwapFile(spool.active), runners: runners)
         (mailbox, post) = AsyncStream.makeStream(of: Message.self)
     }
 

@@ -16,6 +16,8 @@ struct Prepared: Sendable {
     var isFresh = true
     /// Run folder of the last attempt, relative to the spool; empty before the first.
     var runDirectory = ""
+    /// Run folder that was made ahead for the next attempt, relative to the spool.
+    var readyDirectory: String?
     /// The preflight stage as it was stamped.
     var stage: Stamp.Preflight?
     /// What the file in `active/` holds since it was stamped; where it holds something else by the end, its block has
@@ -48,6 +50,7 @@ struct Preparer: Sendable {
     let clock: any SpoolClock
     let settings: RunSettings
     let swap: SwapFile
+    let runners: [ExecMode: any Runner]
 
     func prepare(_ job: Job) async -> PrepareOutcome {
         do {
@@ -94,6 +97,7 @@ struct Preparer: Sendable {
         switch verdict.status {
         case .ready, .warned:
             try stamp(&prepared)
+            makeReady(&prepared)
             return .ready(prepared)
         case .blocked:
             return .blocked(prepared)
@@ -112,6 +116,34 @@ struct Preparer: Sendable {
         // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
         try swap.replace(prepared.job.file, with: bytes, mode: mode)
         prepared.stampedBytes = bytes
+    }
+
+    /// Makes the run folder of the attempt that comes next, and what its runner wants in it.
+    private func makeReady(_ prepared: inout Prepared) {
+        guard let runner = runners[prepared.report.mode] else { return }
+        var next = prepared
+        next.job.attempts += 1
+        let directory = RunPath.relativePath(job: next.job.id, attempt: next.job.attempts, at: clock.wallMilliseconds())
+        // Trouble is met again, and reported, by the start.
+        guard let request = try? request(next, settings, runDirectory: directory) else { return }
+        prepared.readyDirectory = directory
+        runner.makeReady(request)
+    }
+
+    /// What the attempt is given; makes its run folder.
+    func request(
+        _ prepared: Prepared, _ settings: RunSettings, runDirectory: String
+    ) throws -> AttemptRequest {
+        let job = prepared.job
+        let folder = try RunPath.make(runDirectory, in: spool)
+        let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
+        return AttemptRequest(
+            job: job.id, attempt: job.attempts, prompt: prepared.prompt, promptPath: spool.active.pathOf(job.file),
+            promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
+            carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
+            environment: settings.environment, repoRoot: settings.repoRoot,
+            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds
+                ?? settings.timeoutDefaultSeconds)
     }
 
     private func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {

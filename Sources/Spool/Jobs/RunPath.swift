@@ -12,4 +12,13 @@ enum RunPath {
         for component in relativePath.split(separator: "/").dropFirst() { folder = try folder.makeFolder(String(component)) }
         return folder
     }
+
+    /// Removes a folder that was made for an attempt which never started, and the job's folder where nothing else is in it.
+    /// What stays (another attempt's folder, trouble with the disk) is harmless.
+    static func removeUnused(_ relativePath: String, in spool: SpoolFolder) {
+        let parts = relativePath.split(separator: "/").map(String.init)
+        guard parts.count == 4, let day = try? spool.runs.folder(parts[1]), let job = try? day.folder(parts[2]) else { return }
+        try? job.removeTree(parts[3])
+        try? day.removeFolderIfEmpty(parts[2])
+    }
 }
