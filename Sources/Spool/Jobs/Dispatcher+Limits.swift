@@ -86,6 +86,7 @@ extension Dispatcher {
             }
         }
         for id in postponed ?? [] { dueAt[id] = until }
+        upcoming.forget()
     }
 
     private static func why(_ limit: RunnerLimit) -> String { "waits for the runner \(limit.runner): \(limit.why)" }
