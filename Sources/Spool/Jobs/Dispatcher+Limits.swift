@@ -49,6 +49,8 @@ extension Dispatcher {
             let limit = RunnerLimit(
                 runner: runner, until: max(until, limits[runner]?.until ?? 0), strikes: strikes, why: result.message)
             remember(limit)
+            // All of them at one moment, so that they come in their order afterwards.
+            if dueAt[job.id] != nil { dueAt[job.id] = limitedUntil[runner] }
             note { try ledger.write { try $0.setLimit(limit) } }
             for prepared in ready where prepared.job.runner == runner {
                 ready.removeAll { $0.job.id == prepared.job.id }
@@ -115,7 +117,7 @@ extension Dispatcher {
         job.notBefore = now + left
         job.file = try filing.freeName(job.name, job: job.id, in: .drop)
         guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
-        dueAt[job.id] = clock.monotonicMilliseconds() + left
+        dueAt[job.id] = job.runner.flatMap { limitedUntil[$0] } ?? clock.monotonicMilliseconds() + left
         unconfirmed.append(try filing.finishMove(job))
         waitingChanged()
         observe(.deferred(job))
