@@ -26,6 +26,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small counts, two rounds: whether it works, not how fast it is")
     parser.add_argument("--rounds", type=int, help="rounds (default 7, quick 2)")
+    parser.add_argument("--flat-rounds", type=int, help="rounds of backlog and burst (default 3, quick 1)")
     parser.add_argument("--only", action="append", choices=WORKLOADS, help="this workload only; may be repeated")
     parser.add_argument("--without", action="append", default=[], metavar="NAME", help="leave this contestant out (as flowspool)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="of the random order")
@@ -122,6 +123,7 @@ def main():
     options = arguments()
     sizes = dict(QUICK if options.quick else FULL)
     sizes["rounds"] = options.rounds or sizes["rounds"]
+    sizes["flat_rounds"] = options.flat_rounds or sizes["flat_rounds"]
     options.only = options.only or list(WORKLOADS)
     output = options.output or (machine.BUILD if options.quick else machine.BENCHMARKS)
     random.seed(options.seed)
