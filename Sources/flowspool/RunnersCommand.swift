@@ -144,9 +144,7 @@ private struct RunnerProbe {
     }
 
     private func find(_ program: String) -> String? {
-        if program.contains("/") { return access(program, X_OK) == 0 ? program : nil }
-        let folders = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").filter { $0.hasPrefix("/") }
-        return folders.map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
+        ProgramFinder.search(program, in: environment["PATH"] ?? "/usr/bin:/bin")
     }
 
     private func run(_ path: String, _ arguments: [String]) async -> String {

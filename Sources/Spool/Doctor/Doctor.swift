@@ -38,9 +38,7 @@ public struct Doctor: Sendable {
     /// Programs that a run starts.
     private func programs() -> [Diagnosis] {
         let searchPath = environment["PATH"] ?? "/usr/bin:/bin"
-        func find(_ name: String) -> String? {
-            searchPath.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
-        }
+        func find(_ name: String) -> String? { ProgramFinder.search(name, in: searchPath) }
         func require(_ name: String, _ use: String, isNeeded: Bool) -> Diagnosis {
             if let found = find(name) { return .ok(name, found) }
             let text = "not found on PATH; \(use)"

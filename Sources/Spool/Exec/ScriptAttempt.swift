@@ -29,7 +29,7 @@ struct ScriptAttempt {
         self.begin = begin
         self.report = report
         environment = request.environment.merging(Self.names(for: request)) { _, own in own }
-        handed = HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
+        handed = Self.handedOn(to: request)
         logBytesLeft = logBytesMax
         result = AttemptResult(outcome: .success, lastOKBlock: request.firstBlock - 1)
     }
@@ -47,10 +47,14 @@ struct ScriptAttempt {
         ]
     }
 
+    /// What earlier attempts hand on.
+    private static func handedOn(to request: AttemptRequest) -> HandedEnvironment {
+        HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
+    }
+
     /// Makes the files that the first block needs. Done ahead, because making a file waits for whatever fsync is under way.
     static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) {
-        let handed = HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
-        try folder.write(RunFolder.environmentName, handed.file)
+        try folder.write(RunFolder.environmentName, handedOn(to: request).file)
         guard let block = request.prompt.blocks.first(where: { $0.number >= request.firstBlock && !$0.marks.isSkipped }) else {
             return
         }

@@ -39,11 +39,17 @@ extension Dispatcher {
                 running[request.job]?.cancelsJob = true
                 running[request.job]?.task.cancel()
             } else if let index = ready.firstIndex(where: { $0.job.id == request.job }) {
-                finish(ready.remove(at: index), AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
+                finishUnstarted(ready.remove(at: index))
             } else if preparing[request.job] != nil {
                 cancelWhenPrepared.insert(request.job)
             }
         }
+    }
+
+    /// A prepared job is cancelled before it started.
+    func finishUnstarted(_ prepared: Prepared) {
+        removeUnused(prepared)
+        finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
     }
 
     // MARK: Giving back
@@ -53,9 +59,14 @@ extension Dispatcher {
         let back = ready
         ready.removeAll()
         for prepared in back {
-            if let directory = prepared.readyDirectory { RunPath.removeUnused(directory, in: spool) }
+            removeUnused(prepared)
             giveBack(prepared.job, why: hold != nil ? "given back: the spool is on hold" : "given back: the run is ending")
         }
+    }
+
+    /// A prepared job does not start after all: what was made ahead for it goes.
+    func removeUnused(_ prepared: Prepared) {
+        if let directory = prepared.readyDirectory { RunPath.removeUnused(directory, in: spool) }
     }
 
     func giveBack(_ job: Job, why: String) {

@@ -54,7 +54,7 @@ extension Dispatcher {
             note { try ledger.write { try $0.setLimit(limit) } }
             for prepared in ready where prepared.job.runner == runner {
                 ready.removeAll { $0.job.id == prepared.job.id }
-                postpone(prepared.job)
+                postpone(prepared)
             }
             postponeWaiting(of: runner)
         } else if result.outcome == .success, let notedAt = limitNotedAt[runner] {
@@ -94,7 +94,9 @@ extension Dispatcher {
     private static func why(_ limit: RunnerLimit) -> String { "waits for the runner \(limit.runner): \(limit.why)" }
 
     /// A job that is claimed and whose runner is limited goes back to wait.
-    func postpone(_ job: Job) {
+    func postpone(_ prepared: Prepared) {
+        removeUnused(prepared)
+        let job = prepared.job
         guard let runner = job.runner, let left = limitLeft(of: job), let limit = limits[runner] else {
             return giveBack(job, why: "given back: the limit of its runner has ended")
         }

@@ -87,9 +87,9 @@ extension Dispatcher {
         case .ready(let prepared):
             preparing[prepared.job.id] = nil
             if cancelWhenPrepared.remove(prepared.job.id) != nil {
-                return finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
+                return finishUnstarted(prepared)
             }
-            if limitLeft(of: prepared.job) != nil { return postpone(prepared.job) }
+            if limitLeft(of: prepared.job) != nil { return postpone(prepared) }
             ready.append(prepared)
             // Jobs are prepared side by side and may come out of order.
             ready.sort { $0.job.startsBefore($1.job) }

@@ -73,7 +73,7 @@ enum AgentChecks {
     ) -> [Finding] {
         var findings: [Finding] = []
         let program = plan.preset.command.first ?? ""
-        if !isInstalled(program, context.searchPath) {
+        if ProgramFinder.search(program, in: context.searchPath) == nil {
             findings.append(
                 Finding(
                     .interpreterMissing,
@@ -94,11 +94,6 @@ enum AgentChecks {
                     advice: "use isolation: scratch, or set cwd to a folder of a repository"))
         }
         return findings
-    }
-
-    private static func isInstalled(_ program: String, _ searchPath: String) -> Bool {
-        if program.contains("/") { return access(program, X_OK) == 0 }
-        return searchPath.split(separator: ":").contains { $0.hasPrefix("/") && access($0 + "/" + program, X_OK) == 0 }
     }
 
     private static func folder(_ prompt: PromptFile, _ context: PreflightContext) -> String {

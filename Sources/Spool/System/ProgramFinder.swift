@@ -7,7 +7,7 @@ import Foundation
 import Synchronization
 
 /// Looks programs up, with a memory. Safe to use from several threads.
-final class ProgramFinder: Sendable {
+public final class ProgramFinder: Sendable {
     private struct Question: Hashable {
         var name: String
         var searchPath: String
@@ -22,7 +22,7 @@ final class ProgramFinder: Sendable {
 
     /// The path of the executable file `name`; nil where no folder of `searchPath` has it. A name with a slash is a path.
     func find(_ name: String, in searchPath: String?) -> String? {
-        if name.utf8.contains(UInt8(ascii: "/")) { return Self.isProgram(name) ? name : nil }
+        if name.utf8.contains(UInt8(ascii: "/")) { return Self.search(name, in: "") }
         let question = Question(name: name, searchPath: searchPath ?? Self.defaultSearchPath)
         if let path = known.withLock({ $0[question] }), Self.isProgram(path) { return path }
         let path = Self.search(name, in: question.searchPath)
@@ -33,7 +33,9 @@ final class ProgramFinder: Sendable {
         return path
     }
 
-    private static func search(_ name: String, in searchPath: String) -> String? {
+    /// The same without a memory, for whoever asks once.
+    public static func search(_ name: String, in searchPath: String) -> String? {
+        if name.utf8.contains(UInt8(ascii: "/")) { return isProgram(name) ? name : nil }
         for folder in searchPath.utf8.split(separator: UInt8(ascii: ":")) where folder.first == UInt8(ascii: "/") {
             let candidate = String(decoding: folder, as: UTF8.self) + "/" + name
             if isProgram(candidate) { return candidate }

@@ -99,6 +99,29 @@ import Testing
         #expect(counts.total == traced)
     }
 
+    /// Its run folder was made ahead.
+    @Test func jobThatIsReady_andIsGivenBack_leavesNoRunFolder() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop(
+            "a.md",
+            "for i in $(seq 400); do [ -e $OUT/spool/runs/*/2/attempt-1/block-001.log ] && break; sleep 0.01; done\ntouch $OUT/spool/.prompt-pipeline.HOLD"
+        )
+        try spool.drop("b.md", "touch $OUT/ran")
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md"] && spool.list("") == ["b.md"])
+        let days = spool.list("runs")
+        #expect(days.count == 1 && spool.list("runs/\(days[0])") == ["1"])
+    }
+
+    @Test func promptThatItsBlockRewrites_toTheSameSize_keepsWhatTheBlockWrote() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "sed -i 's/left$/kept/' \"$FLOWSPOOL_PROMPT\" # left")
+        try await spool.drain()
+        #expect(try spool.text("done/a.md").contains("# kept") && !spool.text("done/a.md").contains("# left"))
+    }
+
     @Test func onHold_drainChangesNothing() async throws {
         let spool = try TestSpool()
         defer { spool.remove() }

@@ -90,4 +90,26 @@ import Testing
         #expect(error?.message.contains("ledger.sqlite") == true)
         #expect(error?.hint?.contains("move the file away") == true)
     }
+
+    @Test func save_writesOnlyWhatDiffers_andOnlyWhereTheJobStands() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let ledger = try Ledger(path: folder.path + "/ledger.sqlite")
+        try ledger.write { tx in
+            let id = try #require(try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1))
+            let old = try tx.require(id)
+            // Somebody else's change of another column stays.
+            try tx.execute("UPDATE jobs SET priority = 7 WHERE id = ?", [id])
+            var new = old
+            new.lane = "l"
+            #expect(try tx.save(new, from: old, expecting: .queued, why: nil, now: 2))
+            #expect(try tx.require(id).lane == "l" && tx.require(id).priority == 7)
+            #expect(try tx.save(new, from: new, expecting: .queued, why: nil, now: 2))
+            #expect(try !tx.save(old, from: new, expecting: .active, why: nil, now: 2))
+            #expect(try !tx.save(new, from: new, expecting: .active, why: nil, now: 2))
+            #expect(try tx.require(id).lane == "l")
+            #expect(try tx.save(old, expecting: .queued, why: nil, now: 2))
+            #expect(try tx.require(id).priority == 0 && tx.require(id).lane == nil)
+        }
+    }
 }

@@ -25,8 +25,7 @@ public struct ShellParser: Sendable {
     /// - Throws: `FlowspoolError` when it is missing, older than 3.6.0, or answers nonsense.
     public init(path: String? = nil, searchPath: String, timeoutSeconds: Double = 5) throws(FlowspoolError) {
         let hint = "install it (Debian: apt install shfmt), version 3.6.0 or later"
-        let candidates = path.map { [$0] } ?? searchPath.split(separator: ":").map { "\($0)/shfmt" }
-        guard let program = candidates.first(where: { access($0, X_OK) == 0 }) else {
+        guard let program = ProgramFinder.search(path ?? "shfmt", in: searchPath) else {
             throw FlowspoolError(
                 .unavailable, "shfmt was not found\(path.map { " at \(printable($0))" } ?? " on PATH")", hint: hint)
         }

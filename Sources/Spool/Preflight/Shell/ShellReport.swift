@@ -76,7 +76,6 @@ public struct ShellReport: Sendable {
 
     /// Which of the block's programs are not on the path.
     public func missingTools(path: String) -> [String] {
-        let folders = path.split(separator: ":").map(String.init)
-        return commands.filter { name in !folders.contains { access("\($0)/\(name)", X_OK) == 0 } }
+        commands.filter { ProgramFinder.search($0, in: path) == nil }
     }
 }
