@@ -115,11 +115,12 @@ public struct Steering: Sendable {
 
     private func commit(_ change: Change, _ id: Int64, _ tx: LedgerTransaction, now: Int64) throws -> Outcome {
         guard var job = try tx.job(id) else { return .refused(Self.unknown("\(id)")) }
+        let was = job.state
+        // First: whoever has decided otherwise has decided, wherever the file is just now.
+        if let refusal = Self.refusal(change, job) { return .refused(refusal) }
         if try !filing.isMoveMade(job) {
             return .refused(FlowspoolError(.unavailable, "\(job.title) is being filed at this moment", hint: "try again"))
         }
-        let was = job.state
-        if let refusal = Self.refusal(change, job) { return .refused(refusal) }
         if job.state == .active {
             try tx.request("cancel", job: id, now: now)
             return .requested(job, isRunnerAlive: try RunnerLock.holder(spool) != nil)

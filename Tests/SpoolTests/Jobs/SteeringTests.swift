@@ -73,6 +73,29 @@ private struct SteeringSpool {
 }
 
 @Suite struct SteeringTests {
+    /// Another command has decided, and has not moved the file yet.
+    @Test(arguments: [true, false]) func approve_whileTheFileIsOnItsWay_saysWhatWasDecided(_ isDecided: Bool) async throws {
+        let steered = try SteeringSpool()
+        defer { steered.remove() }
+        let lock = try RunnerLock(steered.spool, command: "watch", now: 1)
+        defer { withExtendedLifetime(lock) {} }
+        let id = try steered.job("a.md", .held)
+        try steered.ledger.write { tx in
+            var job = try tx.require(id)
+            if isDecided {
+                job.end(.failed, .rejected, reason: "rejected", now: 2)
+            } else {
+                (job.fromPlace, job.fromFile, job.file) = (.held, "a.md", "b.md")
+            }
+            try tx.save(job, expecting: .held, why: nil, now: 2)
+        }
+        let outcomes = try await Steering(spool: steered.spool, ledger: steered.ledger, clock: ImpatientClock()).apply(
+            .approve, to: [id])
+        guard case .refused(let error) = try #require(outcomes.first) else { return #expect(Bool(false), "it was changed") }
+        #expect(error.code == (isDecided ? .invalidInput : .unavailable))
+        #expect(error.message.contains(isDecided ? "is failed, not held" : "is being filed"))
+    }
+
     @Test func approve_putsTheFileBackAndRemembersTheYes() async throws {
         let made = try SteeringSpool()
         defer { made.remove() }
@@ -275,4 +298,11 @@ private struct SteeringSpool {
 private struct NoExecutor: Executor {
     func run(_ command: Command) async -> CommandResult { CommandResult(ending: .notStarted("test"), durationSeconds: 0) }
     func endStrays(runsDirectory: String) async throws -> Int { 0 }
+}
+
+/// Whose waits are over at once.
+private struct ImpatientClock: SpoolClock {
+    func wallMilliseconds() -> Int64 { 3 }
+    func monotonicMilliseconds() -> Int64 { 3 }
+    func sleep(milliseconds: Int64) async throws {}
 }
