@@ -1,21 +1,54 @@
 // The claim: a waiting prompt becomes a runner's own. Order: look (kind, owner, size), make sure that nobody writes (read
-// lease), commit to the ledger, rename into `active/`, read through the same descriptor. The lease is held across all of it,
-// so a writer who comes meanwhile waits in open(2) and cannot change what was judged.
+// lease), read, commit to the ledger, rename into `active/`. The lease is held across all of it, so a writer who comes
+// meanwhile waits in open(2) and cannot change what was judged. Several jobs may share the commit, which is what costs time.
 
 import Foundation
 
-/// What became of trying to claim a job.
-enum ClaimOutcome: Sendable {
-    /// In `active/`, with its content.
-    case claimed(Job, Data)
+/// What a look at a waiting job's file came to.
+enum ClaimLook: Sendable {
+    /// It may be claimed.
+    case open(OpenPrompt)
     /// Somebody has the file open for writing, or it changed a moment ago; it stays queued.
     case busy
+    /// It cannot be claimed, and its job is over or somebody else's.
+    case over(ClaimEnd)
+}
+
+/// How a job ends that is not claimed.
+enum ClaimEnd: Sendable {
     /// The file is no longer there; the job is cancelled.
     case withdrawn(Job)
     /// It is no file that may be opened; the job failed and what stood there is in `failed/`.
     case refused(Job)
     /// Somebody else has moved the job.
     case lost
+}
+
+/// A claimed job whose file is in `active/`.
+enum ClaimMove: Sendable {
+    /// `changed`: what the file holds now, where that is not what was read before the claim.
+    case moved(Job, changed: Data?)
+    case over(ClaimEnd)
+}
+
+/// A waiting prompt, open under its lease and read.
+final class OpenPrompt: Sendable {
+    /// As the ledger has it.
+    let job: Job
+    /// As it will be, once claimed.
+    let claimed: Job
+    let bytes: Data
+    fileprivate let file: OpenFile
+    /// When it had been read.
+    let status: FileStatus
+
+    fileprivate init(job: Job, claimed: Job, bytes: Data, file: consuming OpenFile, status: FileStatus) {
+        self.job = job
+        self.claimed = claimed
+        self.bytes = bytes
+        self.file = file
+        self.status = status
+    }
 }
 
 /// Claims waiting jobs.
@@ -30,30 +63,72 @@ struct Claim: Sendable {
     /// What a refused prompt counts against: the thresholds and the run; nil: nothing is counted.
     var counting: (policy: Policy, runID: String)?
 
-    func claim(_ job: Job) throws -> ClaimOutcome {
-        guard let status = try spool.root.status(job.file) else { return try withdraw(job) }
-        if let reason = Self.refusal(status, sizeMax: sizeMax) { return try refuse(job, reason) }
+    /// Opens a waiting job's file, makes sure that nobody writes to it, and reads it. Nothing is claimed yet.
+    func open(_ job: Job) throws -> ClaimLook {
+        guard let status = try spool.root.status(job.file) else { return .over(try withdraw(job)) }
+        if let reason = Self.refusal(status, sizeMax: sizeMax) { return .over(try refuse(job, reason)) }
         let file: OpenFile
         do {
             file = try spool.root.openForReading(job.file)
         } catch {
             switch error.errno {
-            case ENOENT: return try withdraw(job)
-            case ELOOP: return try refuse(job, "symbolic_link: symbolic links are not followed")
-            case EACCES, EPERM: return try refuse(job, "unreadable: \(error.description)")
+            case ENOENT: return .over(try withdraw(job))
+            case ELOOP: return .over(try refuse(job, "symbolic_link: symbolic links are not followed"))
+            case EACCES, EPERM: return .over(try refuse(job, "unreadable: \(error.description)"))
             default: throw error
             }
         }
         let opened = try file.status()
-        if let reason = Self.refusal(opened, sizeMax: sizeMax) { return try refuse(job, reason) }
+        if let reason = Self.refusal(opened, sizeMax: sizeMax) { return .over(try refuse(job, reason)) }
         switch try file.takeReadLease() {
         case .granted: break
         case .refused: return .busy
         case .unsupported:
             if !quiet.hasPassed(for: job.file, signature: opened.signature, now: clock.monotonicMilliseconds()) { return .busy }
         }
-        guard let claimed = try commitAndMove(job, opened) else { return .lost }
-        return try read(claimed, file, opened)
+        guard let (bytes, read) = try stillContent(file) else { return .over(try refuse(job, Self.changing)) }
+        return .open(OpenPrompt(job: job, claimed: try claimed(job, read), bytes: bytes, file: file, status: read))
+    }
+
+    private func claimed(_ job: Job, _ status: FileStatus) throws -> Job {
+        var claimed = job
+        claimed.state = .active
+        claimed.place = .active
+        claimed.file = try filing.freeName(job.file, job: job.id, in: .active)
+        claimed.fromPlace = .drop
+        claimed.fromFile = job.file
+        claimed.fileSignature = status.identity
+        claimed.started = claimed.started ?? clock.wallMilliseconds()
+        return claimed
+    }
+
+    /// Claims jobs in the ledger, with one commit.
+    ///
+    /// - Returns: for each, whether it is ours now: false where somebody else has moved it meanwhile.
+    func commit(_ prompts: [OpenPrompt]) throws -> [Bool] {
+        let now = clock.wallMilliseconds()
+        return try ledger.write { tx in
+            try prompts.map { try tx.save($0.claimed, from: $0.job, expecting: $0.job.state, why: "claimed", now: now) }
+        }
+    }
+
+    /// Moves a claimed job's file into `active/`.
+    func move(_ prompt: OpenPrompt) throws -> ClaimMove {
+        let job = try filing.finishMove(prompt.claimed)
+        // Taken away between the look and the rename.
+        guard let moved = try spool.active.status(job.file) else { return .over(try withdraw(job)) }
+        if moved.identity == prompt.status.identity {
+            let now = try prompt.file.status()
+            prompt.file.endLease()
+            if now.size == prompt.status.size, now.modifiedNanoseconds == prompt.status.modifiedNanoseconds {
+                return .moved(job, changed: nil)
+            }
+        }
+        // Without a lease a writer may have come, or the user put another file in its place in the instant before the move.
+        if let reason = Self.refusal(moved, sizeMax: sizeMax) { return .over(try refuse(job, reason)) }
+        let other = try spool.active.openForReading(job.file)
+        guard let (bytes, _) = try stillContent(other) else { return .over(try refuse(job, Self.changing)) }
+        return .moved(job, changed: bytes)
     }
 
     /// Why a file of this kind is not opened, or nil.
@@ -71,44 +146,11 @@ struct Claim: Sendable {
         return nil
     }
 
-    private func commitAndMove(_ job: Job, _ opened: FileStatus) throws -> Job? {
-        let now = clock.wallMilliseconds()
-        var claimed = job
-        claimed.state = .active
-        claimed.place = .active
-        claimed.file = try filing.freeName(job.file, job: job.id, in: .active)
-        claimed.fromPlace = .drop
-        claimed.fromFile = job.file
-        claimed.fileSignature = opened.identity
-        claimed.started = claimed.started ?? now
-        guard try ledger.write({ try $0.save(claimed, from: job, expecting: job.state, why: "claimed", now: now) }) else {
-            return nil
-        }
-        return try filing.finishMove(claimed)
-    }
-
-    /// Reads what is now in `active/`: through the open descriptor, unless the user put another file in its place in the
-    /// instant before the move.
-    private func read(_ job: Job, _ file: borrowing OpenFile, _ opened: FileStatus) throws -> ClaimOutcome {
-        guard let moved = try spool.active.status(job.file) else {
-            // The file was taken away between the look and the rename.
-            return try withdraw(job)
-        }
-        if moved.identity == opened.identity {
-            let data = try stillContent(file)
-            file.endLease()
-            return try data.map { .claimed(job, $0) } ?? refuse(job, Self.changing)
-        }
-        if let reason = Self.refusal(moved, sizeMax: sizeMax) { return try refuse(job, reason) }
-        let other = try spool.active.openForReading(job.file)
-        return try stillContent(other).map { .claimed(job, $0) } ?? refuse(job, Self.changing)
-    }
-
     private static let changing = "unreadable: it changed while it was read, again and again; drop it when it is complete"
 
-    /// The file's bytes, all of one moment; nil where it never stands still. Under a lease it always does; without one a writer may
-    /// still be at work, and half of a prompt must be neither run nor stamped over the whole.
-    private func stillContent(_ file: borrowing OpenFile) throws -> Data? {
+    /// The file's bytes, all of one moment, and its status then; nil where it never stands still. Under a lease it always does;
+    /// without one a writer may still be at work, and half of a prompt must be neither run nor stamped over the whole.
+    private func stillContent(_ file: borrowing OpenFile) throws -> (Data, FileStatus)? {
         for _ in 0..<5 {
             let before = try file.status()
             guard before.size <= sizeMax else { return nil }
@@ -116,13 +158,13 @@ struct Claim: Sendable {
             let after = try file.status()
             if data.count == Int(before.size), after.size == before.size, after.modifiedNanoseconds == before.modifiedNanoseconds
             {
-                return data
+                return (data, after)
             }
         }
         return nil
     }
 
-    private func withdraw(_ job: Job) throws -> ClaimOutcome {
+    private func withdraw(_ job: Job) throws -> ClaimEnd {
         let now = clock.wallMilliseconds()
         var gone = job
         gone.state = .cancelled
@@ -135,7 +177,7 @@ struct Claim: Sendable {
         return try ledger.write { try $0.save(gone, expecting: job.state, why: gone.reason, now: now) } ? .withdrawn(gone) : .lost
     }
 
-    private func refuse(_ job: Job, _ reason: String) throws -> ClaimOutcome {
+    private func refuse(_ job: Job, _ reason: String) throws -> ClaimEnd {
         let now = clock.wallMilliseconds()
         var refused = job
         refused.state = .failed

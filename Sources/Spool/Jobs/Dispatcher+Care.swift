@@ -141,7 +141,7 @@ extension Dispatcher {
     func adoptMoves() {
         let now = clock.monotonicMilliseconds()
         guard let noted = note({ try ledger.read { try $0.unconfirmedMoves(limit: 1000) } }) else { return }
-        let own = Set(running.keys).union(preparing.keys).union(ready.map(\.job.id)).union(filingTasks.keys)
+        let own = Set(running.keys).union(preparing.keys).union(ready.map(\.job.id)).union(filings.jobs)
             .union(unconfirmed.map(\.id))
         let foreign = noted.filter { $0.state != .active && !own.contains($0.id) }
         foreignMoves = foreignMoves.filter { id, _ in foreign.contains { $0.id == id } }

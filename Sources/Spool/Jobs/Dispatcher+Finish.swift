@@ -17,6 +17,7 @@ extension Dispatcher {
     func attemptEnded(_ id: Int64, _ result: AttemptResult) {
         guard let entry = running.removeValue(forKey: id) else { return }
         wantsWaiting = true
+        pace.note(milliseconds: clock.monotonicMilliseconds() - entry.since)
         var result = result
         if let usage = result.usage { ending.usage.add(usage, milliseconds: result.durationMilliseconds) }
         if result.outcome == .cancelled, !entry.cancelsJob {
@@ -151,17 +152,24 @@ extension Dispatcher {
 
     // MARK: Stamp and move
 
-    /// Stamps the prompt and moves it to where the ledger now says, in a task of its own.
+    /// The prompt is to be stamped and moved to where the ledger now says.
     private func file(_ prepared: Prepared, _ job: Job, _ result: AttemptResult?, _ counts: FailureCounts, isOnHold: Bool) {
         let work = FilingWork(
-            spool: spool, ledger: ledger, filing: filing, swap: preparer.swap, prompt: prepared.prompt,
-            stampedBytes: prepared.stampedBytes, stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
+            job: job, spool: spool, filing: filing, prompt: prepared.prompt, stampedBytes: prepared.stampedBytes,
+            stamp: finalStamp(prepared, job, result, counts, isOnHold: isOnHold),
             why: result == nil ? prepared.report.findings : nil)
-        let id = job.id
-        filingTasks[id] = Task(executorPreference: WorkerThreads.shared) { [post] in
+        filings.add(work, now: clock.monotonicMilliseconds())
+    }
+
+    /// Files what has ended, in a task of its own: at once, or with the next ones where these will end in a moment.
+    func fileEnded() {
+        let isMoreComing = !running.isEmpty && pace.ahead(slots: 1, usesLanes: false) > 1
+        let works = filings.next(now: clock.monotonicMilliseconds(), isMoreComing: isMoreComing)
+        guard !works.isEmpty else { return }
+        Task(executorPreference: WorkerThreads.shared) { [post, swap = preparer.swap] in
             // Trouble here leaves the move noted in the ledger; the confirmation tries it again.
-            let outcome = work.run(job)
-            post.yield(.filed(id, outcome))
+            let outcomes = await FilingWork.run(works, swap)
+            post.yield(.filed(zip(works, outcomes).map { ($0.job.id, $1) }))
         }
     }
 

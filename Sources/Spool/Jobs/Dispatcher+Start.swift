@@ -1,5 +1,5 @@
 // From the folder to a running attempt: look for files, prepare the next jobs, start what is ready. Preparation runs in tasks
-// of its own, at most as many ahead as there are slots, so that a slot that falls free finds a job ready.
+// of its own, ahead of the slots, so that a slot that falls free finds a job ready.
 
 import Foundation
 
@@ -58,11 +58,14 @@ extension Dispatcher {
     func prepareNext() {
         guard mayStart, wantsWaiting else { return }
         if settings.isBatch && batch == nil { return }
-        // Ahead of the running ones: one for each slot. A job that is ready but whose lane is busy takes no slot here.
+        // A job that is ready but whose lane is busy takes no slot here.
         let lanes = busyLanes
         let usable = ready.count { !isBlockedByLane($0, lanes) }
-        let room = settings.jobs * 2 - running.count - usable - preparing.count
-        guard room > 0, hasRoom, ready.count < settings.jobs * 4 else { return }
+        let ahead = pace.ahead(slots: settings.jobs, usesLanes: usesLanes)
+        let room = settings.jobs - running.count + ahead - usable - preparing.count
+        guard room > 0, hasRoom, ready.count < settings.jobs * 4 + ahead else { return }
+        // Not one by one: those of a group share what waits for the disk.
+        if ahead > settings.jobs, usable + preparing.count > 0, room < ahead / 2 { return }
         let inHand = busy.union(preparing.keys).union(ready.map(\.job.id))
         let found = note {
             try upcoming.next(room, without: inHand, lanes: lanes) { limit in
@@ -71,13 +74,28 @@ extension Dispatcher {
         }
         guard let fresh = found else { return }
         if fresh.isEmpty { wantsWaiting = false }
+        var chosen: [Job] = []
         for job in fresh {
-            guard hasRoom else { return upcoming.forget() }
+            guard hasRoom else {
+                upcoming.forget()
+                break
+            }
             preparing[job.id] = job
+            chosen.append(job)
+        }
+        // Where jobs take long, each is prepared by itself, and starts as soon as it can.
+        let groups = ahead > settings.jobs ? [chosen] : chosen.map { [$0] }
+        for group in groups where !group.isEmpty {
             Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
-                post.yield(.prepared(await preparer.prepare(job)))
+                post.yield(.prepared(await preparer.prepare(group)))
             }
         }
+    }
+
+    /// Whether jobs that must not run side by side are about: one of them, ready but blocked, would stand in the way of others.
+    private var usesLanes: Bool {
+        running.values.contains { $0.prepared.job.lane != nil } || ready.contains { $0.job.lane != nil }
+            || preparing.values.contains { $0.lane != nil }
     }
 
     /// What came of a preparation.
@@ -121,9 +139,11 @@ extension Dispatcher {
             note { try learnCounts() }
         case .lost(let id):
             preparing[id] = nil
-        case .trouble(let id, let error):
-            preparing[id] = nil
-            unwritten.append(.giveBack(id, why: "given back: \(error.message)"))
+        case .trouble(let ids, let error):
+            for id in ids {
+                preparing[id] = nil
+                unwritten.append(.giveBack(id, why: "given back: \(error.message)"))
+            }
             trouble(error)
         }
     }
@@ -219,7 +239,7 @@ extension Dispatcher {
             }
             post.yield(.attemptEnded(job.id, result))
         }
-        running[job.id] = Running(prepared: prepared, task: task)
+        running[job.id] = Running(prepared: prepared, task: task, since: clock.monotonicMilliseconds())
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
     }

@@ -24,15 +24,17 @@ public actor Dispatcher {
     struct Running {
         var prepared: Prepared
         var task: Task<Void, Never>
+        /// On the monotonic clock.
+        var since: Int64
         var cancelsJob = false
     }
 
     enum Message: Sendable {
         case hint(SpoolHint)
-        case prepared(PrepareOutcome)
+        case prepared([PrepareOutcome])
         case block(Job, AttemptEvent)
         case attemptEnded(Int64, AttemptResult)
-        case filed(Int64, FilingWork.Outcome)
+        case filed([(job: Int64, outcome: FilingWork.Outcome)])
         case timer
         case stop(now: Bool)
         case adjust(RunAdjustment)
@@ -58,7 +60,10 @@ public actor Dispatcher {
     var limitedUntil: [String: Int64] = [:]
     /// When each of these limits was noted, on the monotonic clock.
     var limitNotedAt: [String: Int64] = [:]
-    var filingTasks: [Int64: Task<Void, Never>] = [:]
+    /// Jobs that have ended and whose files are not moved yet.
+    var filings = FilingQueue()
+    /// How long jobs have taken lately.
+    var pace = Pace()
     var backlog = 0
     /// Hints that name files, not looked at yet.
     var namedFiles: [[UInt8]] = []
@@ -198,12 +203,12 @@ public actor Dispatcher {
         case .hint(.replaced):
             // A hint only: a folder that is still ours was perhaps moved away and back.
             if note({ try spool.isStillThere() }) == true { wantsScan = true } else { isReplaced = true }
-        case .prepared(let outcome): take(outcome)
+        case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
         case .block(let job, let event): observe(.block(job, event))
         case .attemptEnded(let job, let result): attemptEnded(job, result)
-        case .filed(let job, let outcome):
-            filingTasks[job] = nil
-            filed(job, outcome)
+        case .filed(let outcomes):
+            filings.ended(outcomes.map(\.job))
+            for (job, outcome) in outcomes { filed(job, outcome) }
         case .timer:
             timer = nil
             if let at = scanAt, at <= clock.monotonicMilliseconds() {
@@ -233,6 +238,7 @@ public actor Dispatcher {
         if mayStart { note { try releaseDeferred() } } else { giveBackReady() }
         startReady()
         prepareNext()
+        fileEnded()
         // One that came back to the drop folder may be claimed only now, and no event will tell of it.
         if confirmMoves(all: running.isEmpty && preparing.isEmpty) { prepareNext() }
         setTimer()
@@ -250,7 +256,7 @@ public actor Dispatcher {
     }
 
     private func isFinished() -> Bool {
-        guard running.isEmpty, preparing.isEmpty, ready.isEmpty, filingTasks.isEmpty else { return false }
+        guard running.isEmpty, preparing.isEmpty, ready.isEmpty, filings.isEmpty else { return false }
         if stopping != .no {
             ending.why = isReplaced ? .replaced : .stopped
             return true
@@ -298,7 +304,7 @@ public actor Dispatcher {
         // A pause that ended within this turn, after the others had looked, still needs its wake.
         let pause = pausedUntil > 0 ? pausedUntil : nil
         if pausedUntil <= now { pausedUntil = 0 }
-        let deadlines = [scanAt, pause, mayStart ? dueAt.values.min() : nil]
+        let deadlines = [scanAt, pause, filings.deadline, mayStart ? dueAt.values.min() : nil]
         guard let next = deadlines.compactMap({ $0 }).min() else { return }
         if let timer, timer.deadline <= next { return }
         timer?.task.cancel()

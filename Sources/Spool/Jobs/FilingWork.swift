@@ -4,11 +4,10 @@
 import Foundation
 
 struct FilingWork: Sendable {
+    /// As the ledger has it, with where its file is to go.
+    let job: Job
     let spool: SpoolFolder
-    let ledger: Ledger
     let filing: Filing
-    /// Of the folder that the file stands in before the move, which is `active/`.
-    let swap: SwapFile
     /// The prompt as it was parsed, and what its file held after it was stamped: nil, or other than the file holds now, it is
     /// parsed again, because its block may have changed it.
     var prompt: PromptFile?
@@ -23,32 +22,53 @@ struct FilingWork: Sendable {
         case trouble(FlowspoolError)
     }
 
-    func run(_ job: Job) -> Outcome {
-        do {
-            let carriesStamp = try writeStamp(job)
-            let moved = try filing.finishMove(job)
-            if !carriesStamp, moved.state == .failed { try filing.explain(moved, explanation(moved)) }
-            return .moved(moved, isRenamed: moved.file != job.file)
-        } catch let error as SystemCallError {
-            return .trouble(error.forUser(job: job))
-        } catch let error as FlowspoolError {
-            return .trouble(error)
-        } catch {
-            return .trouble(FlowspoolError(.bug, "job \(job.id): filing: \(error)"))
+    /// A file on its way: its new content is written aside.
+    private struct Aside {
+        var spare: SwapFile.Spare?
+        var carriesStamp = true
+    }
+
+    /// Files jobs, all of the folder that `swap` belongs to: their stamps reach the disk together. One outcome for each.
+    static func run(_ works: [FilingWork], _ swap: SwapFile) async -> [Outcome] {
+        let written = works.map { work in Result { try work.writeAside(swap) } }
+        let synced = await SwapFile.Spare.sync(written.map { (try? $0.get())?.spare })
+        return works.indices.map { index in
+            let work = works[index]
+            do {
+                return try work.finish(try written[index].get(), synced[index], swap)
+            } catch let error as SystemCallError {
+                return .trouble(error.forUser(job: work.job))
+            } catch let error as FlowspoolError {
+                return .trouble(error)
+            } catch {
+                return .trouble(FlowspoolError(.bug, "job \(work.job.id): filing: \(error)"))
+            }
         }
     }
 
-    /// Stamps the file where it stands before the move; false where it cannot carry a stamp.
-    private func writeStamp(_ job: Job) throws -> Bool {
-        guard let place = job.fromPlace, let name = job.fromFile, let folder = spool.directory(place) else { return true }
-        guard let status = try folder.status(name), status.kind == .regular else { return true }
+    /// Writes the stamped content aside, where the file stands before the move.
+    private func writeAside(_ swap: SwapFile) throws -> Aside {
+        guard let place = job.fromPlace, let name = job.fromFile, let folder = spool.directory(place) else { return Aside() }
+        guard let status = try folder.status(name), status.kind == .regular else { return Aside() }
         let bytes = try folder.openForReading(name).readAll(bytesMax: Int.max)
         // The bytes, not the times, say whether the file is as it was: a time has the grain of a clock tick.
         let prompt =
             if let known = self.prompt, bytes == stampedBytes { known } else { PromptFile.read(name: job.name, bytes: bytes) }
-        guard prompt.canCarryStamp else { return false }
-        try swap.replace(name, with: try StampWriter.apply(stamp, to: prompt), mode: status.mode)
-        return true
+        guard prompt.canCarryStamp else { return Aside(carriesStamp: false) }
+        return Aside(spare: try swap.write(try StampWriter.apply(stamp, to: prompt), mode: status.mode))
+    }
+
+    private func finish(_ aside: Aside, _ synced: Result<Void, SystemCallError>, _ swap: SwapFile) throws -> Outcome {
+        if let spare = aside.spare, let name = job.fromFile {
+            if case .failure(let error) = synced {
+                swap.discard(spare)
+                throw error
+            }
+            try swap.put(spare, in: name)
+        }
+        let moved = try filing.finishMove(job)
+        if !aside.carriesStamp, moved.state == .failed { try filing.explain(moved, explanation(moved)) }
+        return .moved(moved, isRenamed: moved.file != job.file)
     }
 
     private func explanation(_ job: Job) -> String {

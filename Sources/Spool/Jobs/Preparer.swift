@@ -1,6 +1,7 @@
-// From a waiting job to one that can start at once: claim, read, preflight, stamp. Runs beside the job that is executing, so
-// that the next one never waits for it. Leaves the job in `active/` when it is ready or blocked, in `held/` when a person
-// must decide, and in the drop folder when it cannot be claimed yet.
+// From waiting jobs to ones that can start at once: read, preflight, claim, stamp. Runs beside the job that is executing, so
+// that the next one never waits for it. Leaves a job in `active/` when it is ready or blocked, in `held/` when a person must
+// decide, and in the drop folder when it cannot be claimed yet. What waits for the disk (the commit of the claim, the fsync of
+// the stamp) is done once for a group of jobs, and both at the same time.
 
 import Foundation
 
@@ -36,8 +37,8 @@ enum PrepareOutcome: Sendable {
     case refused(Job)
     /// Somebody else has moved it.
     case lost(Int64)
-    /// The machine refused; the job is where the ledger says.
-    case trouble(Int64, FlowspoolError)
+    /// The machine refused; the jobs are where the ledger says.
+    case trouble([Int64], FlowspoolError)
 }
 
 /// Prepares jobs.
@@ -52,118 +53,167 @@ struct Preparer: Sendable {
     let swap: SwapFile
     let runners: [ExecMode: any Runner]
 
-    func prepare(_ job: Job) async -> PrepareOutcome {
-        do {
-            switch try claim.claim(job) {
-            case .busy: return .busy(job)
-            case .withdrawn(let job): return .withdrawn(job)
-            case .refused(let job): return .refused(job)
-            case .lost: return .lost(job.id)
-            case .claimed(let job, let bytes): return try await check(job, bytes)
+    /// A job on its way: read and checked, perhaps stamped aside.
+    struct OnItsWay: Sendable {
+        let prompt: OpenPrompt
+        var prepared: Prepared
+        /// The stamped content, on stable storage but not in its place; nil where there is none.
+        var spare: SwapFile.Spare?
+    }
+
+    /// Prepares jobs. Each is in exactly one of the outcomes.
+    func prepare(_ jobs: [Job]) async -> [PrepareOutcome] {
+        var outcomes: [PrepareOutcome] = []
+        var prompts: [OpenPrompt] = []
+        for job in jobs {
+            do {
+                switch try claim.open(job) {
+                case .open(let prompt): prompts.append(prompt)
+                case .busy: outcomes.append(.busy(job))
+                case .over(let end): outcomes.append(outcome(end, job))
+                }
+            } catch {
+                outcomes.append(trouble(job, error))
             }
-        } catch let error as SystemCallError {
-            return .trouble(job.id, error.forUser(job: job))
-        } catch let error as FlowspoolError {
-            return .trouble(job.id, error)
-        } catch {
-            return .trouble(job.id, FlowspoolError(.bug, "job \(job.id): \(error)"))
+        }
+        var group: [OnItsWay] = []
+        for (prompt, checked) in zip(prompts, await check(prompts)) {
+            switch checked {
+            case .success(let prepared): group.append(OnItsWay(prompt: prompt, prepared: prepared))
+            case .failure(let error): outcomes.append(trouble(prompt.job, error))
+            }
+        }
+        return outcomes + (group.isEmpty ? [] : await claim(group))
+    }
+
+    /// Claims checked jobs, while their stamps are written aside, and then puts both files of each in their places.
+    private func claim(_ group: [OnItsWay]) async -> [PrepareOutcome] {
+        let stamping = Task(executorPreference: WorkerThreads.shared) { await stampAside(group) }
+        let committing = Result { try claim.commit(group.map(\.prompt)) }
+        let stamped = await stamping.value
+        let isOurs: [Bool]
+        switch committing {
+        case .success(let result): isOurs = result
+        case .failure(let error):
+            for case .success(let one) in stamped { giveUp(one) }
+            return [.trouble(group.map(\.prompt.job.id), Self.forUser(error))]
+        }
+        var outcomes: [PrepareOutcome] = []
+        for (index, result) in stamped.enumerated() {
+            let job = group[index].prompt.job
+            do {
+                let one = try result.get()
+                if isOurs[index] {
+                    outcomes.append(try await settle(one))
+                } else {
+                    giveUp(one)
+                    outcomes.append(.lost(job.id))
+                }
+            } catch {
+                outcomes.append(trouble(job, error))
+            }
+        }
+        return outcomes
+    }
+
+    /// What was made for a job that is not ours goes.
+    private func giveUp(_ one: OnItsWay) {
+        if let spare = one.spare { swap.discard(spare) }
+        if let directory = one.prepared.readyDirectory { RunPath.removeUnused(directory, in: spool) }
+    }
+
+    private func outcome(_ end: ClaimEnd, _ job: Job) -> PrepareOutcome {
+        switch end {
+        case .withdrawn(let job): .withdrawn(job)
+        case .refused(let job): .refused(job)
+        case .lost: .lost(job.id)
         }
     }
 
-    private func check(_ claimed: Job, _ bytes: Data) async throws -> PrepareOutcome {
-        let prompt = PromptFile.read(name: claimed.name, bytes: bytes)
-        let report = await preflight.check(prompt)
-        let isApproved = try report.warnings.isEmpty ? false : ledger.read { try $0.isApproved(sha: prompt.sha) }
-        let verdict = report.verdict(isApproved: isApproved)
-        var job = claimed
-        if job.promptSHA != prompt.sha {
-            // Other bytes than an earlier attempt ran: nothing of that attempt can be resumed.
-            job.nextBlock = 1
-            job.carriedJSON = nil
-        }
-        job.promptSHA = prompt.sha
-        job.promptID = prompt.id
-        job.mode = report.mode.rawValue
-        job.lane = prompt.settings.lane ?? report.lane
-        job.runner = report.runner
-        job.priority = prompt.settings.priority
-        job.profile = report.resolved.profile
-        job.policyJSON = report.resolved.policyJSON.compact
-        job.policySourceJSON = report.resolved.sourcesJSON.compact
-        job.revision += 1
-        job.keepsPlace = settings.keepsAll || prompt.settings.movesToCompleted == false
-        var prepared = Prepared(job: job, saved: claimed, prompt: prompt, report: report, verdict: verdict)
-        prepared.stage = preflightStage(prepared)
-        switch verdict.status {
-        case .ready, .warned:
-            try stamp(&prepared)
-            makeReady(&prepared)
-            return .ready(prepared)
-        case .blocked:
-            return .blocked(prepared)
-        case .held:
-            return try hold(prepared)
+    private func trouble(_ job: Job, _ error: any Error) -> PrepareOutcome {
+        .trouble([job.id], (error as? SystemCallError)?.forUser(job: job) ?? Self.forUser(error))
+    }
+
+    private static func forUser(_ error: any Error) -> FlowspoolError {
+        switch error {
+        case let error as FlowspoolError: error
+        case let error as SystemCallError: error.forUser
+        default: FlowspoolError(.bug, "preparing: \(error)")
         }
     }
 
-    /// Writes the preflight stage into the file in `active/`.
-    private func stamp(_ prepared: inout Prepared) throws {
-        guard prepared.prompt.canCarryStamp else { return }
+    // MARK: Stamp and place
+
+    /// Writes the stamped contents aside, and makes the run folders; one result for each job.
+    ///
+    /// - Parameter mode: permission bits of the stamped files; nil: those of the files that were read.
+    private func stampAside(_ group: [OnItsWay], mode: UInt32? = nil) async -> [Result<OnItsWay, any Error>] {
+        let written = group.map { one in
+            Result {
+                var one = one
+                one.spare = try writeStamp(&one.prepared, mode: mode ?? one.prompt.status.mode)
+                if one.prepared.verdict.isReady { makeReady(&one.prepared) }
+                return one
+            }
+        }
+        let synced = await SwapFile.Spare.sync(written.map { try? $0.get().spare })
+        return zip(written, synced).map { result, synced in
+            result.flatMap { one in
+                guard case .failure(let error) = synced else { return .success(one) }
+                giveUp(one)
+                return .failure(error)
+            }
+        }
+    }
+
+    /// Writes the content with the preflight stage aside.
+    private func writeStamp(_ prepared: inout Prepared, mode: UInt32) throws -> SwapFile.Spare? {
+        // A blocked prompt is stamped when it is filed.
+        guard prepared.prompt.canCarryStamp, prepared.verdict.status != .blocked else { return nil }
         var stamp = Stamp(promptID: prepared.prompt.id, promptSHA: prepared.prompt.sha)
         stamp.preflight = prepared.stage
         let bytes = try StampWriter.apply(stamp, to: prepared.prompt)
-        let mode = try spool.active.status(prepared.job.file)?.mode ?? 0o600
-        // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
-        try swap.replace(prepared.job.file, with: bytes, mode: mode)
+        let spare = try swap.write(bytes, mode: mode)
         prepared.stampedBytes = bytes
+        return spare
     }
 
-    /// Makes the run folder of the attempt that comes next, and what its runner wants in it.
-    private func makeReady(_ prepared: inout Prepared) {
-        guard let runner = runners[prepared.report.mode] else { return }
-        var next = prepared
-        next.job.attempts += 1
-        let directory = RunPath.relativePath(job: next.job.id, attempt: next.job.attempts, at: clock.wallMilliseconds())
-        // Trouble is met again, and reported, by the start.
-        guard let request = try? request(next, settings, runDirectory: directory) else { return }
-        prepared.readyDirectory = directory
-        runner.makeReady(request)
+    /// Moves a claimed job's file, and puts its stamped content in its place.
+    private func settle(_ one: OnItsWay) async throws -> PrepareOutcome {
+        var one = one
+        do {
+            switch try claim.move(one.prompt) {
+            case .over(let end):
+                giveUp(one)
+                return outcome(end, one.prompt.job)
+            case .moved(let job, nil):
+                one.prepared.saved = job
+                one.prepared.job.file = job.file
+            case .moved(let job, let changed?):
+                giveUp(one)
+                one = try await again(one.prompt, job, changed)
+            }
+            // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
+            if let spare = one.spare { try swap.put(spare, in: one.prepared.job.file) }
+        } catch {
+            giveUp(one)
+            throw error
+        }
+        switch one.prepared.verdict.status {
+        case .ready, .warned: return .ready(one.prepared)
+        case .blocked: return .blocked(one.prepared)
+        case .held: return try hold(one.prepared)
+        }
     }
 
-    /// What the attempt is given; makes its run folder.
-    func request(
-        _ prepared: Prepared, _ settings: RunSettings, runDirectory: String
-    ) throws -> AttemptRequest {
-        let job = prepared.job
-        let folder = try RunPath.make(runDirectory, in: spool)
-        let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
-        return AttemptRequest(
-            job: job.id, attempt: job.attempts, prompt: prepared.prompt, promptPath: spool.active.pathOf(job.file),
-            promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
-            carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
-            environment: settings.environment, repoRoot: settings.repoRoot,
-            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds
-                ?? settings.timeoutDefaultSeconds)
-    }
-
-    private func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {
-        Stamp.Preflight(
-            source: settings.command, status: prepared.verdict.status, isReady: prepared.verdict.isReady,
-            reason: prepared.verdict.reason, revision: prepared.job.revision, resolved: prepared.report.resolved,
-            findings: prepared.report.findings.map {
-                Stamp.Preflight.Mark(code: $0.code.rawValue, line: $0.line, waiver: $0.waiver)
-            },
-            updated: now)
-    }
-
-    private var now: Date {
-        settings.sourceDateEpoch ?? Date(timeIntervalSince1970: Double(clock.wallMilliseconds()) / 1000)
+    /// Checks and stamps a claimed job whose file turned out to hold other content than was checked.
+    private func again(_ prompt: OpenPrompt, _ job: Job, _ bytes: Data) async throws -> OnItsWay {
+        let one = OnItsWay(prompt: prompt, prepared: try await check(job, bytes))
+        return try await stampAside([one], mode: try spool.active.status(job.file)?.mode)[0].get()
     }
 
     private func hold(_ prepared: Prepared) throws -> PrepareOutcome {
         let now = clock.wallMilliseconds()
-        var prepared = prepared
-        try stamp(&prepared)
         var job = prepared.job
         job.state = .held
         job.reason = prepared.verdict.reason
@@ -188,18 +238,5 @@ extension SystemCallError {
     func forUser(job: Job) -> FlowspoolError {
         let error = forUser
         return FlowspoolError(error.code, "job \(job.id) (\(printable(job.name))): \(error.message)", hint: error.hint)
-    }
-}
-
-extension ResolvedPolicy {
-    /// The five values, as JSON shows them.
-    var policyJSON: JSON {
-        let values = policy.normalized
-        return .object(Toggle.allCases.map { ($0.rawValue, JSON(values[$0])) })
-    }
-
-    /// The layer of each value, as JSON shows them.
-    var sourcesJSON: JSON {
-        .object(Toggle.allCases.map { ($0.rawValue, JSON(sources[$0]?.rawValue)) })
     }
 }

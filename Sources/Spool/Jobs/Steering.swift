@@ -75,7 +75,7 @@ public struct Steering: Sendable {
             let now = clock.wallMilliseconds()
             var outcomes = try ledger.write { tx in try ids.map { try self.commit(change, $0, tx, now: now) } }
             for (index, outcome) in outcomes.enumerated() {
-                if case .changed(let job) = outcome { outcomes[index] = finish(change, job) }
+                if case .changed(let job) = outcome { outcomes[index] = await finish(change, job) }
             }
             try syncFolders()
             let moved = outcomes.compactMap { if case .changed(let job) = $0 { job } else { nil } }
@@ -187,13 +187,13 @@ public struct Steering: Sendable {
     // MARK: The file
 
     /// Stamps and moves the file; what fails is noted in the ledger and done by the next start.
-    private func finish(_ change: Change, _ job: Job) -> Outcome {
+    private func finish(_ change: Change, _ job: Job) async -> Outcome {
         do {
             let note = change == .retry && job.fromPlace == .failed ? job.fromFile.flatMap { PromptName($0)?.why } : nil
             if case .reject = change {
-                let work = rejection(job)
-                defer { work.swap.removeSpares() }
-                if case .trouble(let error) = work.run(job) { throw error }
+                let swap = SwapFile(spool.held)
+                defer { swap.removeSpares() }
+                for case .trouble(let error) in await FilingWork.run([rejection(job)], swap) { throw error }
             }
             let moved = try filing.finishMove(job)
             if let note { try spool.failed.remove(note) }
@@ -215,8 +215,7 @@ public struct Steering: Sendable {
             failureClass: .blocked,
             lastOKBlock: 0, warningCount: 0, attempts: job.attempts, exitCode: nil, durationMilliseconds: 0,
             updated: Date(timeIntervalSince1970: Double(job.finished ?? 0) / 1000))
-        return FilingWork(
-            spool: spool, ledger: ledger, filing: filing, swap: SwapFile(spool.held), stamp: stamp, why: nil)
+        return FilingWork(job: job, spool: spool, filing: filing, stamp: stamp, why: nil)
     }
 }
 

@@ -5,7 +5,7 @@ import CSystemCalls
 import Foundation
 
 /// An open file descriptor with its path for messages.
-public struct OpenFile: ~Copyable {
+public struct OpenFile: ~Copyable, Sendable {
     public let descriptor: Int32
     let path: String
     let calls: SystemCalls

@@ -28,25 +28,85 @@ final class SwapFile: Sendable {
         self.folder = folder
     }
 
+    /// New content that is written, and not in its place yet.
+    final class Spare: Sendable {
+        fileprivate let name: String
+        private let file: OpenFile
+
+        fileprivate init(name: String, file: consuming OpenFile) {
+            self.name = name
+            self.file = file
+        }
+
+        /// The content is on stable storage on return. To be called before `put`.
+        func sync() throws(SystemCallError) { try file.sync() }
+
+        /// As `sync` for several, at the same time: the kernel then writes one journal commit, and has the disk flush its cache
+        /// once, for all that wait; eight take the time of two. nil where there is nothing to do; one result for each.
+        static func sync(_ spares: [Spare?]) async -> [Result<Void, SystemCallError>] {
+            guard spares.count > 1 else { return spares.map { $0?.synced ?? .success(()) } }
+            return await withTaskGroup(of: (Int, Result<Void, SystemCallError>).self) { group in
+                for (index, spare) in spares.enumerated() {
+                    if let spare { group.addTask(executorPreference: WorkerThreads.shared) { (index, spare.synced) } }
+                }
+                var results = [Result<Void, SystemCallError>](repeating: .success(()), count: spares.count)
+                for await (index, result) in group { results[index] = result }
+                return results
+            }
+        }
+
+        private var synced: Result<Void, SystemCallError> {
+            Result { () throws(SystemCallError) in try sync() }
+        }
+    }
+
     /// Replaces the content of `name`, which must exist, and fsyncs it. The folder is not fsynced.
     ///
     /// - Parameter mode: permission bits of the file afterwards.
     func replace(_ name: String, with data: Data, mode: mode_t) throws(SystemCallError) {
-        let spare = take()
+        let spare = try write(data, mode: mode)
         do {
-            try write(data, to: spare, mode: mode)
-            try exchange(spare, name)
+            try spare.sync()
         } catch {
-            // The first error is the one to report; a left-over spare is removed at the next start.
-            try? folder.remove(spare)
+            discard(spare)
             throw error
         }
-        if try isReusable(spare) {
-            give(spare)
-        } else {
-            try folder.remove(spare)
+        try put(spare, in: name)
+    }
+
+    /// Writes new content aside, without a sync.
+    ///
+    /// - Parameter mode: permission bits of the file.
+    func write(_ data: Data, mode: mode_t) throws(SystemCallError) -> Spare {
+        let name = take()
+        do {
+            return Spare(name: name, file: try write(data, to: name, mode: mode))
+        } catch {
+            remove(name)
+            throw error
         }
     }
+
+    /// Puts content that is on stable storage in place of that of `name`, which must exist.
+    func put(_ spare: Spare, in name: String) throws(SystemCallError) {
+        do {
+            try exchange(spare.name, name)
+        } catch {
+            remove(spare.name)
+            throw error
+        }
+        if try isReusable(spare.name) {
+            give(spare.name)
+        } else {
+            try folder.remove(spare.name)
+        }
+    }
+
+    /// Gives up content that is not needed after all.
+    func discard(_ spare: Spare) { remove(spare.name) }
+
+    /// Removes a spare; one that stays is removed at the next start.
+    private func remove(_ name: String) { try? folder.remove(name) }
 
     /// Fsyncs the folder. What went out before is then out for good, and may be written over.
     func syncFolder() throws(SystemCallError) {
@@ -70,11 +130,10 @@ final class SwapFile: Sendable {
             defer { (spares.free, spares.unsynced) = ([], []) }
             return spares.free + spares.unsynced
         }
-        // One that stays is removed at the next start.
-        for name in names { try? folder.remove(name) }
+        for name in names { remove(name) }
     }
 
-    private func write(_ data: Data, to spare: String, mode: mode_t) throws(SystemCallError) {
+    private func write(_ data: Data, to spare: String, mode: mode_t) throws(SystemCallError) -> OpenFile {
         let path = folder.pathOf(spare)
         let descriptor = try folder.calls.run(.openat, path) {
             openat(folder.descriptor, spare, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -84,7 +143,7 @@ final class SwapFile: Sendable {
         let status = try file.status()
         if status.size != data.count { try folder.calls.run(.ftruncate, path) { ftruncate(descriptor, off_t(data.count)) } }
         if status.mode != mode { try file.setMode(mode) }
-        try file.sync()
+        return file
     }
 
     private func exchange(_ spare: String, _ name: String) throws(SystemCallError) {
@@ -123,7 +182,7 @@ final class SwapFile: Sendable {
             spares.unsynced.append(spare)
             return true
         }
-        // Left over beyond the bound: removed now, or at the next start where that fails.
-        if !isKept { try? folder.remove(spare) }
+        // Left over beyond the bound.
+        if !isKept { remove(spare) }
     }
 }

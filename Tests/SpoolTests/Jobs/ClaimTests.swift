@@ -129,24 +129,24 @@ import Testing
         #expect(job.reason.hasPrefix("symbolic_link"))
     }
 
-    /// While a claim reads under its lease, the kernel lets no writer in.
-    @Test func claim_whileItReads_keepsWritersOut() throws {
+    /// From the read to the move under its lease, the kernel lets no writer in.
+    @Test func claim_fromReadToMove_keepsWritersOut() throws {
         let path = Mutex("")
-        let refused = Mutex(0)
+        let refused = Mutex(Set<SystemCall>())
         // The kernel tells the holder of a lease of the writer by SIGIO, which ends a process that does not ignore it.
         signal(SIGIO, SIG_IGN)
         let bench = try Bench(
             calls: SystemCalls { call, _ in
-                guard call == .read else { return nil }
-                let writer = open(path.withLock { $0 } + "/active/a.md", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
-                if writer < 0, errno == EWOULDBLOCK { refused.withLock { $0 += 1 } } else { close(writer) }
+                guard call == .read || call == .renameat2 else { return nil }
+                let writer = open(path.withLock { $0 } + "/a.md", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+                if writer < 0, errno == EWOULDBLOCK { _ = refused.withLock { $0.insert(call) } } else { close(writer) }
                 return nil
             })
         defer { bench.spool.remove() }
         path.withLock { $0 = bench.spool.path }
         try bench.spool.drop("a.md", "true")
         guard case .claimed = try bench.claim.claim(try bench.admit("a.md")) else { return #expect(Bool(false)) }
-        #expect(refused.withLock { $0 } > 0)
+        #expect(refused.withLock { $0 } == [.read, .renameat2])
     }
 
     /// Another file took its place, and its writer is still at work: half of a prompt is never run, nor stamped over the whole.
@@ -154,13 +154,13 @@ import Testing
         let path = Mutex("")
         let left = Mutex(growths)
         let bench = try Bench(
-            calls: SystemCalls { call, _ in
+            calls: SystemCalls { call, file in
                 let folder = path.withLock { $0 }
                 if call == .renameat2, left.withLock({ $0 == growths }) {
                     try? Data("first".utf8).write(to: URL(fileURLWithPath: folder + "/a.md.new"))
                     rename(folder + "/a.md.new", folder + "/a.md")
                 }
-                guard call == .read, left.withLock({ $0 > 0 }) else { return nil }
+                guard call == .read, file.hasPrefix(folder + "/active/"), left.withLock({ $0 > 0 }) else { return nil }
                 left.withLock { $0 -= 1 }
                 let writer = open(folder + "/active/a.md", O_WRONLY | O_APPEND | O_CLOEXEC)
                 _ = write(writer, "+", 1)
@@ -188,6 +188,21 @@ import Testing
         #expect(try bench.spool.text("active/a.md") == "other")
     }
 
+    @Test func commit_ofSeveral_claimsThemAtOnceAndLeavesWhatSomebodyElseHasMoved() throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        let prompts = try ["a.md", "b.md", "c.md"].map { name in
+            try bench.spool.drop(name, "true")
+            guard case .open(let prompt) = try bench.claim.open(try bench.admit(name)) else { throw CancellationError() }
+            return prompt
+        }
+        var cancelled = prompts[1].job
+        cancelled.state = .cancelled
+        try bench.ledger.write { _ = try $0.save(cancelled, expecting: .queued, why: "cancelled", now: 2) }
+        #expect(try bench.claim.commit(prompts) == [true, false, true])
+        #expect(try ["a.md", "b.md", "c.md"].map { try bench.spool.job($0)?.state } == [.active, .cancelled, .active])
+    }
+
     @Test func quietPeriod_withoutLease_claimsOnlyWhatStoodStill() {
         let quiet = QuietPeriod(milliseconds: 100)
         #expect(!quiet.hasPassed(for: "a", signature: "1", now: 0))
@@ -195,5 +210,37 @@ import Testing
         #expect(!quiet.hasPassed(for: "a", signature: "2", now: 150))
         #expect(!quiet.hasPassed(for: "a", signature: "2", now: 249))
         #expect(quiet.hasPassed(for: "a", signature: "2", now: 250))
+    }
+}
+
+/// What came of a whole claim.
+enum ClaimOutcome {
+    case claimed(Job, Data)
+    case busy, lost
+    case withdrawn(Job)
+    case refused(Job)
+}
+
+extension Claim {
+    /// The steps of one claim, one after the other.
+    func claim(_ job: Job) throws -> ClaimOutcome {
+        switch try open(job) {
+        case .busy: return .busy
+        case .over(let end): return outcome(end)
+        case .open(let prompt):
+            guard try commit([prompt]) == [true] else { return .lost }
+            switch try move(prompt) {
+            case .over(let end): return outcome(end)
+            case .moved(let job, let changed): return .claimed(job, changed ?? prompt.bytes)
+            }
+        }
+    }
+
+    private func outcome(_ end: ClaimEnd) -> ClaimOutcome {
+        switch end {
+        case .withdrawn(let job): .withdrawn(job)
+        case .refused(let job): .refused(job)
+        case .lost: .lost
+        }
     }
 }

@@ -74,6 +74,60 @@ import Testing
         #expect(ending.succeeded == 2)
     }
 
+    /// Instant jobs are claimed several at a time, long ones one ahead; in the same order, and all of them filed with both stamps.
+    @Test(arguments: [0, 100])
+    func ahead_followsHowLongJobsTake(_ milliseconds: Int64) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let names = (10..<40).map { "p\($0).md" }
+        for name in names { try spool.drop(name, "true") }
+        let ledger = try spool.ledger()
+        let events = EventList()
+        let most = Mutex(0)
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            events.take(event)
+            guard case .attemptStarted = event else { return }
+            let active = (try? ledger.read { try $0.counts()[.active] ?? 0 }) ?? 1000
+            most.withLock { $0 = max($0, active) }
+        }
+        let dispatcher = try spool.dispatcher(clock: PacedClock(step: milliseconds), observe: observe)
+        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        #expect(ending.succeeded == 30 && events.troubles.isEmpty)
+        #expect(events.started == names)
+        let active = most.withLock { $0 }
+        #expect(milliseconds == 0 ? (5...10).contains(active) : active <= 3, "\(active) at once")
+        #expect(spool.list("done") == names && spool.list("active").isEmpty)
+        for name in names {
+            let text = try spool.text("done/" + name)
+            #expect(text.contains("    preflight:") && text.contains("    exec:"), "\(name)")
+        }
+    }
+
+    /// Of the stamps of a group, which reach the disk together, one cannot be written.
+    @Test func groupOfWhichOneCannotBeStamped_losesNoneAndRunsEachOnce() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let names = (10..<30).map { "p\($0).md" }
+        for name in names { try spool.drop(name, "echo x >> $OUT/\(name)") }
+        let events = EventList()
+        let left = Mutex(40)
+        let calls = SystemCalls { call, path in
+            guard call == .fsync, path.contains(Directory.asidePrefix) else { return nil }
+            return left.withLock { left in
+                left -= 1
+                return left > 0 && left % 9 == 0 ? EIO : nil
+            }
+        }
+        let dispatcher = try spool.dispatcher(calls: calls, clock: PacedClock(step: 0), events: events)
+        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        #expect(ending.succeeded == 20)
+        #expect(!events.troubles.isEmpty)
+        #expect(spool.list("done") == names && spool.list("active").isEmpty)
+        for name in names { #expect(try String(contentsOfFile: spool.folder.path + "/" + name, encoding: .utf8) == "x\n") }
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: try spool.ledger())
+        #expect(try check.violations().isEmpty)
+    }
+
     @Test(arguments: [1, 4])
     func threshold_whenReached_startsNothingMore(_ jobs: Int) async throws {
         let spool = try TestSpool()
@@ -278,5 +332,24 @@ import Testing
         let ending = try await spool.drain(events: events) { $0.windowMax = 4 }
         #expect(ending.succeeded == 30)
         #expect(events.started == events.started.sorted())
+    }
+}
+
+/// A monotonic clock that goes on by `step` milliseconds each time that it is read, however long things take.
+private final class PacedClock: SpoolClock {
+    private let step: Int64
+    private let now = Mutex(Int64(1000))
+    init(step: Int64) { self.step = step }
+    func wallMilliseconds() -> Int64 { SystemClock().wallMilliseconds() }
+    func monotonicMilliseconds() -> Int64 {
+        now.withLock { now in
+            now += step
+            return now
+        }
+    }
+    func sleep(milliseconds: Int64) async throws {
+        now.withLock { $0 += milliseconds }
+        await Task.yield()
+        try Task.checkCancellation()
     }
 }

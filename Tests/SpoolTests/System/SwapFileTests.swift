@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Spool
@@ -80,5 +81,26 @@ import Testing
         #expect(throws: SystemCallError.self) { try swap.replace("a.md", with: Data("new".utf8), mode: 0o600) }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.md"])
         #expect(try String(contentsOfFile: folder.path + "/a.md", encoding: .utf8) == "old")
+    }
+
+    /// Several at the same time, each with its own result.
+    @Test func sync_ofSeveral_tellsWhichOneFailed() async throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let synced = Mutex(0)
+        let calls = SystemCalls { call, path in
+            guard call == .fsync else { return nil }
+            synced.withLock { $0 += 1 }
+            return path.hasSuffix("-2") ? EIO : nil
+        }
+        let swap = SwapFile(try Directory(path: folder.path, calls: calls))
+        var spares: [SwapFile.Spare?] = []
+        for number in 0..<5 { spares.append(try swap.write(Data("\(number)".utf8), mode: 0o600)) }
+        spares.insert(nil, at: 3)
+        let results = await SwapFile.Spare.sync(spares)
+        #expect(results.map { (try? $0.get()) != nil } == [true, false, true, true, true, true])
+        #expect(synced.withLock { $0 } == 5)
+        for spare in spares { if let spare { swap.discard(spare) } }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
     }
 }

@@ -1,0 +1,109 @@
+// The check of a prompt that is being prepared, and what follows from it for its job, its stamp and its run folder.
+
+import Foundation
+
+extension Preparer {
+    /// Checks prompts side by side, because a block that is new costs a start of shfmt; one result for each, in their order.
+    func check(_ prompts: [OpenPrompt]) async -> [Result<Prepared, any Error>] {
+        if prompts.count == 1 { return [await result(prompts[0])] }
+        return await withTaskGroup(of: (Int, Result<Prepared, any Error>).self) { group in
+            for (index, prompt) in prompts.enumerated() { group.addTask { (index, await result(prompt)) } }
+            var results: [(Int, Result<Prepared, any Error>)] = []
+            for await one in group { results.append(one) }
+            return results.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    private func result(_ prompt: OpenPrompt) async -> Result<Prepared, any Error> {
+        do {
+            return .success(try await check(prompt.claimed, prompt.bytes))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Checks one prompt.
+    ///
+    /// - Parameter claimed: its job as the ledger has it once it is claimed.
+    func check(_ claimed: Job, _ bytes: Data) async throws -> Prepared {
+        let prompt = PromptFile.read(name: claimed.name, bytes: bytes)
+        let report = await preflight.check(prompt)
+        let isApproved = try report.warnings.isEmpty ? false : ledger.read { try $0.isApproved(sha: prompt.sha) }
+        let verdict = report.verdict(isApproved: isApproved)
+        var job = claimed
+        if job.promptSHA != prompt.sha {
+            // Other bytes than an earlier attempt ran: nothing of that attempt can be resumed.
+            job.nextBlock = 1
+            job.carriedJSON = nil
+        }
+        job.promptSHA = prompt.sha
+        job.promptID = prompt.id
+        job.mode = report.mode.rawValue
+        job.lane = prompt.settings.lane ?? report.lane
+        job.runner = report.runner
+        job.priority = prompt.settings.priority
+        job.profile = report.resolved.profile
+        job.policyJSON = report.resolved.policyJSON.compact
+        job.policySourceJSON = report.resolved.sourcesJSON.compact
+        job.revision += 1
+        job.keepsPlace = settings.keepsAll || prompt.settings.movesToCompleted == false
+        var prepared = Prepared(job: job, saved: claimed, prompt: prompt, report: report, verdict: verdict)
+        prepared.stage = preflightStage(prepared)
+        return prepared
+    }
+
+    /// Makes the run folder of the attempt that comes next, and what its runner wants in it.
+    func makeReady(_ prepared: inout Prepared) {
+        guard let runner = runners[prepared.report.mode] else { return }
+        var next = prepared
+        next.job.attempts += 1
+        let directory = RunPath.relativePath(job: next.job.id, attempt: next.job.attempts, at: clock.wallMilliseconds())
+        // Trouble is met again, and reported, by the start.
+        guard let request = try? request(next, settings, runDirectory: directory) else { return }
+        prepared.readyDirectory = directory
+        runner.makeReady(request)
+    }
+
+    /// What the attempt is given; makes its run folder.
+    func request(
+        _ prepared: Prepared, _ settings: RunSettings, runDirectory: String
+    ) throws -> AttemptRequest {
+        let job = prepared.job
+        let folder = try RunPath.make(runDirectory, in: spool)
+        let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
+        return AttemptRequest(
+            job: job.id, attempt: job.attempts, prompt: prepared.prompt, promptPath: spool.active.pathOf(job.file),
+            promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
+            carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
+            environment: settings.environment, repoRoot: settings.repoRoot,
+            timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds
+                ?? settings.timeoutDefaultSeconds)
+    }
+
+    private func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {
+        Stamp.Preflight(
+            source: settings.command, status: prepared.verdict.status, isReady: prepared.verdict.isReady,
+            reason: prepared.verdict.reason, revision: prepared.job.revision, resolved: prepared.report.resolved,
+            findings: prepared.report.findings.map {
+                Stamp.Preflight.Mark(code: $0.code.rawValue, line: $0.line, waiver: $0.waiver)
+            },
+            updated: now)
+    }
+
+    private var now: Date {
+        settings.sourceDateEpoch ?? Date(timeIntervalSince1970: Double(clock.wallMilliseconds()) / 1000)
+    }
+}
+
+extension ResolvedPolicy {
+    /// The five values, as JSON shows them.
+    var policyJSON: JSON {
+        let values = policy.normalized
+        return .object(Toggle.allCases.map { ($0.rawValue, JSON(values[$0])) })
+    }
+
+    /// The layer of each value, as JSON shows them.
+    var sourcesJSON: JSON {
+        .object(Toggle.allCases.map { ($0.rawValue, JSON(sources[$0]?.rawValue)) })
+    }
+}
