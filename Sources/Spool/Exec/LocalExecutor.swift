@@ -1,6 +1,6 @@
 // Runs commands on this machine: one child in its own process group, output through a pipe into a bounded file, ended by TERM,
-// grace and KILL, and nothing of it left on return (`ChildWatch`). Each running command has one thread, which starts the
-// child, watches it and reaps it; the kernel ends the child with that thread if the runner is killed, and `endStrays` ends
+// grace and KILL, and nothing of it left on return (`ChildWatch`). Each running command has one thread to itself, which starts
+// the child, watches it and reaps it; the kernel ends the child with that thread if the runner is killed, and `endStrays` ends
 // what outlives even that.
 
 import CSystemCalls
@@ -71,7 +71,7 @@ public struct LocalExecutor: Executor {
     }
 
     private func runDirectly(_ launch: Launch, cancel: CancelSignal, deadline: UInt64?) async -> Outcome {
-        await onThread {
+        let work: @Sendable () -> Outcome = {
             let child: (pid: pid_t, pidfd: Int32)
             do throws(NotStarted) {
                 child = try launch.start()
@@ -100,6 +100,9 @@ public struct LocalExecutor: Executor {
                 }
             return Outcome(ending: ending, trouble: watch.outputTrouble)
         }
+        // A thread that may wait needs no other, and no hand-over to it and back.
+        if let outcome = WorkerThreads.shared.lend(work) { return outcome }
+        return await onThread(work)
     }
 
     private static func seconds(since begin: UInt64) -> Double { Double(ChildWatch.now() - begin) / 1e9 }

@@ -6,11 +6,15 @@ import Foundation
 
 /// An executor of tasks whose threads may block.
 final class WorkerThreads: TaskExecutor, @unchecked Sendable {
-    // Invariant behind @unchecked: `queue`, `idle` and `started` are touched with `condition` locked only.
+    // Invariant behind @unchecked: `queue`, `idle`, `started`, `lent` and `members` are touched with `condition` locked only.
     private let condition = NSCondition()
     private var queue: [UnownedJob] = []
     private var idle = 0
     private var started = 0
+    /// Threads that wait for something long, and do not count towards the bound.
+    private var lent = 0
+    /// They never end, so no other thread of the process ever has one of these ids.
+    private var members: Set<pthread_t> = []
     private let threadsMax: Int
 
     /// For all runs of this process: threads are no run's own.
@@ -25,11 +29,33 @@ final class WorkerThreads: TaskExecutor, @unchecked Sendable {
         let job = UnownedJob(job)
         condition.lock()
         queue.append(job)
-        let needsThread = queue.count > idle && started < threadsMax
+        let needsThread = queue.count > idle && started - lent < threadsMax
         if needsThread { started += 1 }
         condition.signal()
         condition.unlock()
         if needsThread { startThread() }
+    }
+
+    /// Runs `body`, which may wait for as long as a child runs, on the present thread, if it is one of these; other tasks then
+    /// get a thread more. These threads never end, so a child that dies with the thread that started it dies with the process.
+    ///
+    /// - Returns: nil, with nothing run, on any other thread.
+    func lend<R>(_ body: () -> R) -> R? {
+        guard changeLent(by: 1) else { return nil }
+        defer { _ = changeLent(by: -1) }
+        return body()
+    }
+
+    /// Returns false, with nothing changed, on a thread that is none of these.
+    private func changeLent(by difference: Int) -> Bool {
+        condition.lock()
+        let isMember = members.contains(pthread_self())
+        if isMember { lent += difference }
+        let needsThread = isMember && difference > 0 && queue.count > idle && started - lent < threadsMax
+        if needsThread { started += 1 }
+        condition.unlock()
+        if needsThread { startThread() }
+        return isMember
     }
 
     private func startThread() {
@@ -39,6 +65,9 @@ final class WorkerThreads: TaskExecutor, @unchecked Sendable {
     }
 
     private func work() -> Never {
+        condition.lock()
+        members.insert(pthread_self())
+        condition.unlock()
         while true {
             condition.lock()
             while queue.isEmpty {

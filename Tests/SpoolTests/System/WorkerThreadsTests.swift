@@ -22,6 +22,24 @@ import Testing
         for task in tasks { sum += await task.value }
         #expect(sum == 1225)
     }
+
+    /// A thread that waits for a child is none of those that the bound leaves for others.
+    @Test func lend_onAPoolThread_leavesTheOthersAThread() async {
+        let threads = WorkerThreads(threadsMax: 1)
+        let gate = DispatchSemaphore(value: 0)
+        let waiting = Task(executorPreference: threads) { threads.lend { block(on: gate) } }
+        await Task(executorPreference: threads) { _ = gate.signal() }.value
+        #expect(await waiting.value == true)
+        // Given back: the bound holds again, and tasks still come through.
+        #expect(await Task(executorPreference: threads) { 7 }.value == 7)
+    }
+
+    @Test func lend_elsewhere_runsNothing() async {
+        let other = WorkerThreads(threadsMax: 1)
+        let ran = Task(executorPreference: WorkerThreads.shared) { other.lend { true } }
+        #expect(await ran.value == nil)
+        #expect(WorkerThreads(threadsMax: 1).lend { true } == nil)
+    }
 }
 
 /// Whether the gate opened in time.
