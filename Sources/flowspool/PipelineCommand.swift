@@ -51,7 +51,9 @@ struct PipelineCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The last prompt, by file name, inclusive.", valueName: "name"))
     var to: String?
 
-    @Option(help: ArgumentHelp("Only the prompts that this file lists: a path a line, # for comments.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Only the prompts that this file lists (- for standard input): a path a line, # for comments.", valueName: "file"))
     var promptsFile: String?
 
     @Option(help: ArgumentHelp("Time limit of one attempt, in seconds.", valueName: "n"))
@@ -137,7 +139,9 @@ struct PipelineCommand: AsyncParsableCommand {
 
     private static func readPromptsFile(_ path: String) throws -> BatchPlan.PromptsFile {
         do {
-            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            // Read as a stream, since it may be a pipe: `--prompts-file <(ls *.md)`, or `-`.
+            let file = path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            let data = try file.readToEnd() ?? Data()
             guard let text = String(data: data, encoding: .utf8) else {
                 throw FlowspoolError(
                     .invalidInput, "--prompts-file \(printable(path)) is not UTF-8 text", hint: "one path a line")

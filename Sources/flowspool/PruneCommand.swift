@@ -76,11 +76,10 @@ struct PruneCommand: AsyncParsableCommand {
     private func ask(_ count: Int, _ spool: SpoolFolder) throws {
         guard Terminal.canAsk else {
             throw FlowspoolError(
-                .usage, "files and logs of \(count) jobs would be removed, and nobody is at a terminal to say yes",
+                .usage, "files and logs of \(counted(count, "job")) would be removed, and nobody is at a terminal to say yes",
                 hint: "--yes says it; --dry-run lists the jobs")
         }
-        let what = count == 1 ? "1 job" : "\(count) jobs"
-        guard Terminal.asks("Remove the files and logs of \(what) in \(printable(spool.path))? [y/N] ") else {
+        guard Terminal.asks("Remove the files and logs of \(counted(count, "job")) in \(printable(spool.path))? [y/N] ") else {
             StandardError.write("nothing was removed\n")
             throw ExitCode(1)
         }
@@ -94,11 +93,12 @@ struct PruneCommand: AsyncParsableCommand {
             ])
         }
         if jobs.isEmpty { return try StandardOutput.write("nothing to prune\n") }
-        let what = jobs.count == 1 ? "1 job" : "\(jobs.count) jobs"
+        let what = counted(jobs.count, "job")
         if dryRun {
             let list = jobs.prefix(1000).map { "job \($0)\n" }.joined()
             return try StandardOutput.write("\(list)would be pruned: \(what)\n")
         }
-        try StandardOutput.write("pruned \(what): \(report.files) files, \(report.runFolders) run folders\n")
+        try StandardOutput.write(
+            "pruned \(what): \(counted(report.files, "file")), \(counted(report.runFolders, "run folder"))\n")
     }
 }

@@ -29,7 +29,7 @@ import Testing
             for name in ["inotify", "filesystem", "shfmt", "space", "leases", "ledger", "contract", "hold", "runner", "clock"] {
                 #expect(lines.contains { $0.dropFirst(6).hasPrefix(name) }, "\(name)")
             }
-            #expect(result.stdout.contains("sound, 1 jobs"))
+            #expect(result.stdout.contains("sound, 1 job"))
         }
     }
 

@@ -74,6 +74,23 @@ import Testing
         }
     }
 
+    /// As `--prompts-file <(...)` gives one.
+    @Test func promptsFile_mayBeAPipe() async throws {
+        try await four { folder async throws in
+            let path = folder.folder.url.appending(path: "list").path
+            #expect(mkfifo(path, 0o600) == 0)
+            // Opens as soon as the reader does.
+            Thread.detachNewThread {
+                let writer = open(path, O_WRONLY | O_CLOEXEC)
+                _ = write(writer, "p-03.md\n", 8)
+                close(writer)
+            }
+            let result = try await folder.batch("--prompts-file", "list")
+            #expect(result.status == 0, "\(result.stderr)")
+            #expect(folder.ran == ["p-03.md"])
+        }
+    }
+
     @Test func promptsFile_unknownNames_areAllNamedBeforeAnythingRuns() async throws {
         try await four { folder async throws in
             try folder.folder.write("p-01.md\nnosuch.md\n/etc/passwd\n", to: "list.txt")

@@ -171,7 +171,7 @@ extension Doctor {
             }
             let status = try SpoolStatus(spool, ledger)
             let jobs = status.counts.values.reduce(0, +)
-            return [.ok("ledger", "sound, \(jobs) jobs"), try times(ledger), runner(status)] + hold(spool.root, status)
+            return [.ok("ledger", "sound, \(counted(jobs, "job"))"), try times(ledger), runner(status)] + hold(spool.root, status)
         } catch {
             return [.fail("ledger", error, mend: Ledger.setAside(spool.ledgerPath))] + hold(spool.root, nil)
         }
@@ -195,7 +195,7 @@ extension Doctor {
         let left = status.counts[.active] ?? 0
         guard left == 0 else {
             return .warn(
-                "runner", "none, and \(left) jobs were left active by one that died",
+                "runner", "none, and \(counted(left, "job")) left active by one that died",
                 mend: "flowspool watch --spool \(shellQuoted(path)), or flowspool fsck --repair --spool \(shellQuoted(path))")
         }
         return .ok("runner", "none at work")

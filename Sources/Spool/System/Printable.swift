@@ -23,3 +23,8 @@ func isUnsafeToPrint(_ scalar: Unicode.Scalar) -> Bool {
     default: false
     }
 }
+
+/// `1 job`, `2 jobs`: a count with its noun, for messages.
+///
+/// - Parameter noun: one whose plural ends in `s`.
+public func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
