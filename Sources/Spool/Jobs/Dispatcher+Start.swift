@@ -4,6 +4,9 @@
 import Foundation
 
 extension Dispatcher {
+    /// Named files that are taken in with one commit: few enough that nobody waits for the dispatcher for long.
+    private static let namesAtOnceMax = 512
+
     /// Looks at the files that hints named, or at the whole folder when that is asked for or when the ledger runs low.
     func lookForFiles() {
         guard stopping == .no, !isReplaced else { return }
@@ -21,11 +24,15 @@ extension Dispatcher {
             report = note { try intake.scan(isDraining: settings.drains) }
             if report == nil { wantsScan = true }
         } else if !namedFiles.isEmpty {
-            let names = namedFiles
-            namedFiles.removeAll()
+            let names = Array(namedFiles.prefix(Self.namesAtOnceMax))
+            namedFiles.removeFirst(names.count)
             tryBusyAgain()
             report = note { try intake.admit(names: names, isDraining: settings.drains) }
+            // These were not among them.
+            report?.backlog += backlog
             if report == nil { wantsScan = true }
+            // What else waits for the dispatcher has its turn first.
+            if !namedFiles.isEmpty { post.yield(.hints) }
         }
         if let report { take(report) }
     }

@@ -30,7 +30,8 @@ public actor Dispatcher {
     }
 
     enum Message: Sendable {
-        case hint(SpoolHint)
+        /// Hints wait in the inbox, or names of earlier ones are left to look at.
+        case hints
         case prepared([PrepareOutcome])
         case block(Job, AttemptEvent)
         case attemptEnded(Int64, AttemptResult)
@@ -89,6 +90,7 @@ public actor Dispatcher {
     var isReplaced = false
     /// Jobs to cancel as soon as their preparation ends.
     var cancelWhenPrepared: Set<Int64> = []
+    private let inbox = HintInbox()
     private let mailbox: AsyncStream<Message>
     let post: AsyncStream<Message>.Continuation
 
@@ -157,8 +159,8 @@ public actor Dispatcher {
         try loadDeferred()
         try loadLimits()
         if settings.isBatch, hold == nil { try startBatch(recovered) }
-        let listener = Task { [post] in
-            for await hint in hints { post.yield(.hint(hint)) }
+        let listener = Task { [post, inbox] in
+            for await hint in hints where inbox.add(hint) { post.yield(.hints) }
         }
         var messages = mailbox.makeAsyncIterator()
         advance()
@@ -181,28 +183,7 @@ public actor Dispatcher {
 
     private func handle(_ message: Message) {
         switch message {
-        case .hint(.file(let name)):
-            if Wake.isSignal(name) {
-                waitingChanged()
-                if name == Wake.stateFile { wantsScan = true }
-                note {
-                    try syncHold(force: true)
-                    try readRequests()
-                    try loadDeferred()
-                }
-            } else if namedFiles.count < 4096 {
-                namedFiles.append(name)
-            } else {
-                wantsScan = true
-            }
-        case .hint(.everything):
-            wantsScan = true
-        case .hint(.overflow):
-            wantsScan = true
-            note { try ledger.write { try $0.setFact(.overflows, try $0.fact(.overflows) + 1) } }
-        case .hint(.replaced):
-            // A hint only: a folder that is still ours was perhaps moved away and back.
-            if note({ try spool.isStillThere() }) == true { wantsScan = true } else { isReplaced = true }
+        case .hints: take(inbox.take())
         case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
         case .block(let job, let event): observe(.block(job, event))
         case .attemptEnded(let job, let result): attemptEnded(job, result)
@@ -224,6 +205,25 @@ public actor Dispatcher {
             if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
             if stopping == .now { for entry in running.values { entry.task.cancel() } }
         }
+    }
+
+    /// Notes what the hints ask for; `advance` does it.
+    private func take(_ hints: HintInbox.Waiting) {
+        if hints.isSignalled {
+            waitingChanged()
+            note {
+                try syncHold(force: true)
+                try readRequests()
+                try loadDeferred()
+            }
+        }
+        if hints.overflows > 0 {
+            note { try ledger.write { try $0.setFact(.overflows, try $0.fact(.overflows) + hints.overflows) } }
+        }
+        // A hint only: a folder that is still ours was perhaps moved away and back.
+        if hints.isReplaced, note({ try spool.isStillThere() }) != true { isReplaced = true }
+        if hints.wantsScan || hints.isReplaced || namedFiles.count > HintInbox.namesMax { wantsScan = true }
+        namedFiles += hints.names
     }
 
     /// Whatever can be done now is done or started.

@@ -39,7 +39,9 @@ struct Intake: Sendable {
         var report = IntakeReport()
         let now = clock.wallMilliseconds()
         var candidates: [String] = []
-        for raw in names {
+        // One file is often told of twice: made, and closed.
+        var seen = Set<[UInt8]>()
+        for raw in names where seen.insert(raw).inserted {
             guard let name = PromptName(bytes: raw) else { continue }
             switch name.kind {
             case .ignored: continue
@@ -125,19 +127,28 @@ struct Intake: Sendable {
         guard !admissions.isEmpty else { return }
         try ledger.write { tx in
             var room = windowMax - (try tx.counts()[.queued] ?? 0)
-            var arrival = try tx.fact(.arrival)
-            for (index, admission) in admissions.enumerated() {
-                guard room > 0 else {
-                    report.backlog += admissions.count - index
-                    break
+            let arrival = try tx.fact(.arrival) + 1
+            var known = try tx.knownFiles(among: admissions)[...]
+            var next = 0
+            while next < admissions.count, room > 0 {
+                let order = eachItsOwnArrival ? arrival + Int64(next) : arrival
+                let admitted: [Int64]
+                if known.first == next {
+                    known.removeFirst()
+                    admitted = try admit(admissions[next], tx, arrival: order, batch: batch, now: now).map { [$0] } ?? []
+                    next += 1
+                } else {
+                    let end = min(known.first ?? admissions.count, next + room)
+                    admitted = try tx.admit(
+                        unknown: admissions[next..<end], arrival: order, eachItsOwnArrival: eachItsOwnArrival, batch: batch,
+                        now: now)
+                    next = end
                 }
-                if eachItsOwnArrival || index == 0 { arrival += 1 }
-                if let id = try admit(admission, tx, arrival: arrival, batch: batch, now: now) {
-                    report.admitted.append(id)
-                    room -= 1
-                }
+                report.admitted += admitted
+                room -= admitted.count
             }
-            try tx.setFact(.arrival, arrival)
+            report.backlog += admissions.count - next
+            try tx.setFact(.arrival, eachItsOwnArrival ? arrival + Int64(next) - 1 : arrival)
         }
     }
 
@@ -175,15 +186,16 @@ struct Intake: Sendable {
         return try KeptPrompt.isAsItWas(job, in: spool.root, sizeMax: sizeMax) && isDone(job)
     }
 
+    /// `---`, with and without a byte-order mark.
+    private static let frontMatterBeginnings: [[UInt8]] = [[0x2D, 0x2D, 0x2D], [0xEF, 0xBB, 0xBF, 0x2D, 0x2D, 0x2D]]
+
     /// Priority and lane, from the beginning of the file: what is needed to put the job in its place. The claim reads again.
     private func readHead(_ admission: inout Admission) {
         // A file that cannot be read now is judged when it is claimed.
         guard let file = try? spool.root.openForReading(admission.name), let status = try? file.status(), status.kind == .regular,
-            let head = try? file.readAll(bytesMax: 4096)
+            let head = try? file.readHead(bytesMax: 4096, beginning: Self.frontMatterBeginnings)
         else { return }
-        guard head.starts(with: [0x2D, 0x2D, 0x2D]) || head.starts(with: [0xEF, 0xBB, 0xBF, 0x2D, 0x2D, 0x2D]),
-            head.range(of: Data("priority".utf8)) != nil || head.range(of: Data("lane".utf8)) != nil
-        else { return }
+        guard head.range(of: Data("priority".utf8)) != nil || head.range(of: Data("lane".utf8)) != nil else { return }
         let settings = PromptFile.read(name: admission.name, bytes: head).settings
         admission.priority = settings.priority
         admission.lane = settings.lane

@@ -31,6 +31,61 @@ extension LedgerTransaction {
         return id
     }
 
+    /// Which of these files the ledger knows: a waiting or finished job bears the name, or one whose file is on its way out of the
+    /// drop folder. One question for all, because in a burst the answer is none.
+    ///
+    /// - Returns: their indexes, in order.
+    func knownFiles(among files: [Admission]) throws -> [Int] {
+        try Int.fetchAll(db.cachedStatement(sql: Self.knownFilesSQL), arguments: [Self.names(of: files[...])])
+    }
+
+    /// Makes queued jobs of waiting files that the ledger does not know (`knownFiles`), in order.
+    ///
+    /// - Parameter arrival: of the first; the others follow it where `eachItsOwnArrival`, else all share it.
+    /// - Returns: their numbers.
+    func admit(
+        unknown files: ArraySlice<Admission>, arrival: Int64, eachItsOwnArrival: Bool, batch: Int64?, why: String = "dropped",
+        now: Int64
+    ) throws -> [Int64] {
+        var numbers: [Int64] = []
+        var rest = files
+        while let first = rest.first {
+            // One statement for all that differ in nothing but their names: nearly always all there are.
+            let alike = rest.prefix { $0.priority == first.priority && $0.lane == first.lane }
+            let order = eachItsOwnArrival ? arrival + Int64(numbers.count) : arrival
+            try execute(
+                """
+                INSERT INTO jobs (name, state, place, file, arrival, priority, lane, batch, created)
+                SELECT f.value, 'queued', 'drop', f.value, ?2 + f.key * ?3, ?4, ?5, ?6, ?7 FROM json_each(?1) f ORDER BY f.key
+                """,
+                [Self.names(of: alike), order, eachItsOwnArrival ? 1 : 0, first.priority, first.lane, batch, now])
+            precondition(db.changesCount == alike.count, "each file is one row")
+            // One statement numbers its rows without a gap (AUTOINCREMENT: from the largest ever, by one).
+            let last = db.lastInsertedRowID
+            let made = (last - Int64(alike.count) + 1)...last
+            try execute(
+                """
+                INSERT INTO transitions (job, at, "from", "to", why)
+                SELECT id, created, 'dropped', state, ? FROM jobs WHERE id BETWEEN ? AND ? ORDER BY id
+                """, [why, made.lowerBound, made.upperBound])
+            numbers += made
+            rest = rest[alike.endIndex...]
+        }
+        return numbers
+    }
+
+    static let knownFilesSQL = """
+        SELECT f.key FROM json_each(?) f WHERE
+        EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND state IN ('queued', 'deferred'))
+        OR EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND state IN ('done', 'failed', 'cancelled'))
+        OR EXISTS (SELECT 1 FROM jobs WHERE from_file = f.value AND from_place = 'drop')
+        ORDER BY f.key
+        """
+
+    private static func names(of files: ArraySlice<Admission>) -> String {
+        JSON.array(files.map { .string($0.name) }).compact
+    }
+
     /// Makes a job that is over before it began: a file that intake refuses.
     ///
     /// - Parameter identity: of the file, so that neither a crash nor a later file of that name can make it two jobs.

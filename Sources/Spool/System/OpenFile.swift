@@ -47,6 +47,23 @@ public struct OpenFile: ~Copyable, Sendable {
         return Data(buffer[0..<count])
     }
 
+    /// Reads the file's beginning, at most `bytesMax` bytes, in one call; nil where it begins with none of `beginnings`.
+    func readHead(bytesMax: Int, beginning beginnings: [[UInt8]]) throws(SystemCallError) -> Data? {
+        var head: Data?
+        var failure: SystemCallError?
+        withUnsafeTemporaryAllocation(byteCount: bytesMax, alignment: 1) { buffer in
+            do throws(SystemCallError) {
+                let count = try calls.run(.pread, path) { pread(descriptor, buffer.baseAddress, bytesMax, 0) }
+                let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                if beginnings.contains(where: { bytes.starts(with: $0) }) { head = Data(bytes) }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return head
+    }
+
     /// Writes all of `data` at the file's position.
     public func write(_ data: Data) throws(SystemCallError) {
         var offset = 0
