@@ -241,6 +241,8 @@ public actor Dispatcher {
         fileEnded()
         // One that came back to the drop folder may be claimed only now, and no event will tell of it.
         if confirmMoves(all: running.isEmpty && preparing.isEmpty) { prepareNext() }
+        // Numbers that were given out are made sure, unless a claim is about to do that, or more come in a moment.
+        if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
         setTimer()
     }
 

@@ -47,6 +47,8 @@ final class HintInbox: Sendable {
         }
     }
 
+    var isEmpty: Bool { state.withLock { $0.isEmpty } }
+
     /// Takes all that waits.
     func take() -> Waiting {
         state.withLock { waiting in

@@ -125,7 +125,9 @@ struct Intake: Sendable {
             if let admission = try admission(candidate) { admissions.append(admission) }
         }
         guard !admissions.isEmpty else { return }
-        try ledger.write { tx in
+        // Unsynced: what a power loss takes back stands in the folder and is admitted again. Nothing is moved, and no file gets
+        // another job's number that anybody was promised: `Dispatcher.advance` syncs as soon as no claim is about to.
+        try ledger.writeUnsynced { tx in
             var room = windowMax - (try tx.counts()[.queued] ?? 0)
             let arrival = try tx.fact(.arrival) + 1
             var known = try tx.knownFiles(among: admissions)[...]

@@ -1,9 +1,10 @@
 // The ledger: one SQLite database in write-ahead mode with `synchronous=FULL`, so that a commit that returned is on stable
-// storage. One connection per process; every change is a transaction, and what belongs together is committed together.
+// storage; only what the drop folder tells again after a power loss may be committed without a sync (`writeUnsynced`). One connection per process; every change is a transaction, and what belongs together is committed together.
 // Whoever shows an effect outside commits here first.
 
 import Foundation
 import GRDB
+import Synchronization
 
 /// The durable record of every job, attempt and transition of one spool.
 public final class Ledger: Sendable {
@@ -12,6 +13,15 @@ public final class Ledger: Sendable {
 
     let queue: DatabaseQueue
     public let path: String
+    private let syncing = Mutex(Syncing())
+
+    /// How the connection commits. Changed on `queue` only, which does one thing at a time.
+    private struct Syncing {
+        /// The connection is at `synchronous=NORMAL`.
+        var isRelaxed = false
+        /// Something was committed that no sync has followed.
+        var isOwed = false
+    }
 
     /// Opens the ledger, making it and migrating it as needed.
     ///
@@ -51,21 +61,66 @@ public final class Ledger: Sendable {
     /// - Throws: what `body` throws; a `FlowspoolError.unavailable` when SQLite cannot (disk full, I/O error, locked).
     @discardableResult
     public func write<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
+        try inDatabase { db in
+            // Only where `writeUnsynced` could not set it back. Should that fail again, nothing may be called durable.
+            if syncing.withLock({ $0.isRelaxed }) { try setRelaxed(false, db) }
+            let changesBefore = db.totalChangesCount
+            let result = try commit(db, body)
+            // A transaction that changed nothing wrote nothing to the log, and so did not sync it.
+            if db.totalChangesCount != changesBefore { syncing.withLock { $0.isOwed = false } }
+            return result
+        }
+    }
+
+    /// As `write`, but returns before the change is on stable storage: a power loss may undo it, together with all that was written
+    /// this way since the last `write`, never in part and never out of order. The next `write` or `sync` makes all of it sure,
+    /// since the log is one file. A crash of the program undoes nothing.
+    ///
+    /// Only for what the drop folder tells again; never before a file is moved, started or promised to anybody.
+    @discardableResult
+    func writeUnsynced<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
+        try inDatabase { db in
+            try setRelaxed(true, db)
+            let result = Result { try commit(db, body) }
+            try setRelaxed(false, db)
+            if case .success = result { syncing.withLock { $0.isOwed = true } }
+            return try result.get()
+        }
+    }
+
+    /// Makes sure of what `writeUnsynced` has written; without such a debt it does nothing.
+    func sync() throws {
+        guard syncing.withLock({ $0.isOwed }) else { return }
+        // Any change will do: its commit syncs the log, whatever stands before it there.
+        try write { try $0.setFact(.arrival, try $0.fact(.arrival)) }
+    }
+
+    /// In write-ahead mode, NORMAL commits without a sync and still syncs before a checkpoint (SQLite, "PRAGMA synchronous").
+    private func setRelaxed(_ isRelaxed: Bool, _ db: Database) throws {
+        syncing.withLock { $0.isRelaxed = true }
+        // Prepared anew each time: this pragma works while it is compiled, so a cached statement would do nothing.
+        try db.execute(sql: isRelaxed ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL")
+        if !isRelaxed { syncing.withLock { $0.isRelaxed = false } }
+    }
+
+    private func commit<T>(_ db: Database, _ body: (LedgerTransaction) throws -> T) throws -> T {
+        // IMMEDIATE: take the write lock at once, so that a read inside never has to be upgraded (SQLITE_BUSY). Both
+        // statements are prepared once; GRDB's own `inTransaction` prepares them anew each time.
+        try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
         do {
-            return try queue.inDatabase { db in
-                // IMMEDIATE: take the write lock at once, so that a read inside never has to be upgraded (SQLITE_BUSY). Both
-                // statements are prepared once; GRDB's own `inTransaction` prepares them anew each time.
-                try db.cachedStatement(sql: "BEGIN IMMEDIATE").execute()
-                do {
-                    let result = try body(LedgerTransaction(db: db))
-                    try db.cachedStatement(sql: "COMMIT").execute()
-                    return result
-                } catch {
-                    // SQLite may have rolled back already (disk full); a second rollback is an error without meaning.
-                    if db.isInsideTransaction { try? db.execute(sql: "ROLLBACK") }
-                    throw error
-                }
-            }
+            let result = try body(LedgerTransaction(db: db))
+            try db.cachedStatement(sql: "COMMIT").execute()
+            return result
+        } catch {
+            // SQLite may have rolled back already (disk full); a second rollback is an error without meaning.
+            if db.isInsideTransaction { try? db.execute(sql: "ROLLBACK") }
+            throw error
+        }
+    }
+
+    private func inDatabase<T>(_ body: (Database) throws -> T) throws -> T {
+        do {
+            return try queue.inDatabase(body)
         } catch let error as DatabaseError {
             throw Self.userError(error, path: path)
         }
@@ -73,11 +128,7 @@ public final class Ledger: Sendable {
 
     /// Reads. Each statement sees a consistent state; two of them may see different ones, as another process commits between.
     public func read<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
-        do {
-            return try queue.inDatabase { try body(LedgerTransaction(db: $0)) }
-        } catch let error as DatabaseError {
-            throw Self.userError(error, path: path)
-        }
+        try inDatabase { try body(LedgerTransaction(db: $0)) }
     }
 
     /// What `PRAGMA integrity_check` says; `["ok"]` when all is well. Reads the whole file.

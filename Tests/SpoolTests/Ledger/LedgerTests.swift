@@ -16,6 +16,60 @@ import Testing
         #expect(synchronous == 2)  // FULL
     }
 
+    private func synchronous(_ ledger: Ledger) throws -> Int? {
+        try ledger.queue.inDatabase { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+    }
+
+    @Test func writeUnsynced_relaxesItsOwnCommitOnly() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        func level(_ tx: LedgerTransaction) throws -> Int? { try Int.fetchOne(tx.db, sql: "PRAGMA synchronous") }
+        #expect(try ledger.writeUnsynced { try level($0) } == 1)  // NORMAL
+        #expect(try ledger.write { try level($0) } == 2)  // FULL
+        #expect(try synchronous(ledger) == 2)
+    }
+
+    @Test func writeUnsynced_thatFails_changesNothingAndSyncsAgain() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        #expect(throws: CancellationError.self) {
+            try ledger.writeUnsynced { tx in
+                _ = try tx.admit(Admission(name: "a.md"), arrival: 1, now: 1)
+                throw CancellationError()
+            }
+        }
+        // An error of SQLite's own.
+        #expect(throws: FlowspoolError.self) { try ledger.writeUnsynced { try $0.execute("INSERT INTO jobs DEFAULT VALUES") } }
+        #expect(try synchronous(ledger) == 2)
+        #expect(try ledger.read { try $0.counts()[.queued] } == 0)
+        #expect(try ledger.write { try $0.admit(Admission(name: "b.md"), arrival: 1, now: 1) } == 1)
+    }
+
+    @Test func sync_writesOnlyWhereSomethingIsOwed() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        func logBytes() throws -> Int { try Data(contentsOf: URL(fileURLWithPath: ledger.path + "-wal")).count }
+        let empty = try logBytes()
+        try ledger.sync()
+        #expect(try logBytes() == empty)
+        try ledger.writeUnsynced { _ = try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
+        let written = try logBytes()
+        // A transaction without a change owes as before.
+        try ledger.write { _ in }
+        try ledger.sync()
+        let synced = try logBytes()
+        #expect(synced > written && written > empty)
+        try ledger.sync()
+        try ledger.writeUnsynced { _ = try $0.admit(Admission(name: "b.md"), arrival: 2, now: 1) }
+        try ledger.write { _ = try $0.admit(Admission(name: "c.md"), arrival: 3, now: 1) }
+        let paid = try logBytes()
+        try ledger.sync()
+        #expect(try logBytes() == paid)
+    }
+
     @Test func numbers_countUpAndAreNeverUsedAgain() throws {
         let spool = try TestSpool()
         defer { spool.remove() }
