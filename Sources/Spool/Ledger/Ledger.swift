@@ -64,10 +64,14 @@ public final class Ledger: Sendable {
         try inDatabase { db in
             // Only where `writeUnsynced` could not set it back. Should that fail again, nothing may be called durable.
             if syncing.withLock({ $0.isRelaxed }) { try setRelaxed(false, db) }
-            let changesBefore = db.totalChangesCount
-            let result = try commit(db, body)
-            // A transaction that changed nothing wrote nothing to the log, and so did not sync it.
-            if db.totalChangesCount != changesBefore { syncing.withLock { $0.isOwed = false } }
+            guard syncing.withLock({ $0.isOwed }) else { return try commit(db, body) }
+            let result = try commit(db) { tx in
+                let result = try body(tx)
+                // A commit syncs only where a page differs, and `body` may have written what stood there already.
+                try tx.setFact(.syncs, try tx.fact(.syncs) + 1)
+                return result
+            }
+            syncing.withLock { $0.isOwed = false }
             return result
         }
     }
@@ -82,8 +86,8 @@ public final class Ledger: Sendable {
         try inDatabase { db in
             try setRelaxed(true, db)
             let result = Result { try commit(db, body) }
-            try setRelaxed(false, db)
             if case .success = result { syncing.withLock { $0.isOwed = true } }
+            try setRelaxed(false, db)
             return try result.get()
         }
     }
@@ -91,8 +95,7 @@ public final class Ledger: Sendable {
     /// Makes sure of what `writeUnsynced` has written; without such a debt it does nothing.
     func sync() throws {
         guard syncing.withLock({ $0.isOwed }) else { return }
-        // Any change will do: its commit syncs the log, whatever stands before it there.
-        try write { try $0.setFact(.arrival, try $0.fact(.arrival)) }
+        try write { _ in }
     }
 
     /// In write-ahead mode, NORMAL commits without a sync and still syncs before a checkpoint (SQLite, "PRAGMA synchronous").
@@ -212,6 +215,8 @@ public struct LedgerTransaction {
         /// Files that wait in the drop folder beyond those admitted.
         case backlog
         case overflows, rescans
+        /// Commits that made sure of unsynced ones before them.
+        case syncs
     }
 
     /// Adds a line to a job's history.

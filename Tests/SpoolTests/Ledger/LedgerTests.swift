@@ -47,27 +47,32 @@ import Testing
         #expect(try ledger.write { try $0.admit(Admission(name: "b.md"), arrival: 1, now: 1) } == 1)
     }
 
-    @Test func sync_writesOnlyWhereSomethingIsOwed() throws {
+    /// A commit whose pages are all as they were before writes nothing to the log and syncs nothing.
+    @Test func nextWrite_makesSureOfWhatIsOwed_evenWhenItChangesNothing() throws {
         let spool = try TestSpool()
         defer { spool.remove() }
         let ledger = try spool.ledger()
-        func logBytes() throws -> Int { try Data(contentsOf: URL(fileURLWithPath: ledger.path + "-wal")).count }
-        let empty = try logBytes()
-        try ledger.sync()
-        #expect(try logBytes() == empty)
-        try ledger.writeUnsynced { _ = try $0.admit(Admission(name: "a.md"), arrival: 1, now: 1) }
-        let written = try logBytes()
-        // A transaction without a change owes as before.
-        try ledger.write { _ in }
-        try ledger.sync()
-        let synced = try logBytes()
-        #expect(synced > written && written > empty)
-        try ledger.sync()
-        try ledger.writeUnsynced { _ = try $0.admit(Admission(name: "b.md"), arrival: 2, now: 1) }
-        try ledger.write { _ = try $0.admit(Admission(name: "c.md"), arrival: 3, now: 1) }
-        let paid = try logBytes()
-        try ledger.sync()
-        #expect(try logBytes() == paid)
+        var bytes = 0
+        func logGrows(_ body: () throws -> Void) throws -> Bool {
+            try body()
+            let before = bytes
+            bytes = try Data(contentsOf: URL(fileURLWithPath: ledger.path + "-wal")).count
+            return bytes > before
+        }
+        func admit(_ name: String) throws {
+            try ledger.writeUnsynced { tx in
+                _ = try tx.admit(Admission(name: name), arrival: 1, now: 1)
+                try tx.setFact(.arrival, 1)
+            }
+        }
+        #expect(try logGrows { try admit("a.md") })
+        #expect(try logGrows { try ledger.sync() })
+        #expect(try !logGrows { try ledger.sync() })
+        #expect(try !logGrows { try ledger.write { try $0.setFact(.arrival, 1) } })
+        #expect(try logGrows { try admit("b.md") })
+        #expect(try logGrows { try ledger.write { try $0.setFact(.arrival, 1) } })
+        #expect(try !logGrows { try ledger.sync() })
+        #expect(try ledger.read { try $0.fact(.syncs) } == 2)
     }
 
     @Test func numbers_countUpAndAreNeverUsedAgain() throws {
