@@ -153,7 +153,7 @@ def describe():
     with open("/proc/meminfo", encoding="ascii") as file:
         memory = int(re.search(r"MemTotal:\s*(\d+)", file.read())[1]) / 1024 / 1024
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
-    filesystem = output(["stat", "-f", "-c", "%T", BENCHMARKS]).strip()
+    filesystem = output(["findmnt", "--noheadings", "--output", "FSTYPE", "--target", BENCHMARKS]).strip()
     return [
         ("processor", f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores"),
         ("memory", f"{memory:.0f} GiB"),
