@@ -59,7 +59,9 @@ extension LedgerTransaction {
                 SELECT f.value, 'queued', 'drop', f.value, ?2 + f.key * ?3, ?4, ?5, ?6, ?7 FROM json_each(?1) f ORDER BY f.key
                 """,
                 [Self.names(of: alike), order, eachItsOwnArrival ? 1 : 0, first.priority, first.lane, batch, now])
-            precondition(db.changesCount == alike.count, "each file is one row")
+            guard db.changesCount == alike.count else {
+                throw FlowspoolError(.bug, "\(alike.count) files were to be admitted, and \(db.changesCount) were")
+            }
             // One statement numbers its rows without a gap (AUTOINCREMENT: from the largest ever, by one).
             let last = db.lastInsertedRowID
             let made = (last - Int64(alike.count) + 1)...last

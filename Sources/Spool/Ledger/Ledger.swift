@@ -1,6 +1,7 @@
 // The ledger: one SQLite database in write-ahead mode with `synchronous=FULL`, so that a commit that returned is on stable
-// storage; only what the drop folder tells again after a power loss may be committed without a sync (`writeUnsynced`). One connection per process; every change is a transaction, and what belongs together is committed together.
-// Whoever shows an effect outside commits here first.
+// storage; only what the drop folder tells again after a power loss may be committed without a sync (`writeUnsynced`). One
+// connection per process; every change is a transaction, and what belongs together is committed together. Whoever shows an
+// effect outside commits here first.
 
 import Foundation
 import GRDB
