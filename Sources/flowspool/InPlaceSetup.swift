@@ -56,6 +56,8 @@ struct InPlaceSetup {
         let place = try PromptInPlace(path: path, sizeMax: settings.sizeMax)
         let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
         let report = await preflight.check(prompt)
+        // Nothing runs, and nothing is stamped, that was not judged.
+        if let fault = preflight.shell?.fault { throw fault }
         var verdict = report.verdict(isApproved: false)
         if verdict.status == .held, asks, Terminal.canAsk {
             StandardError.write("\(printable(path)):\n" + FindingText.lines(report.warnings).map { "  \($0)\n" }.joined())

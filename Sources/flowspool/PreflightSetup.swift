@@ -19,7 +19,8 @@ enum PreflightSetup {
         ]
     }
 
-    /// - Parameter ledger: where the analysis of shell blocks is kept; nil: in this process only.
+    /// - Parameter ledger: where the analysis of shell blocks is kept; nil: in this process only, and the first block then proves
+    ///   shfmt (`ShellChecking.fault`), which a run does before it takes any job.
     /// - Throws: `FlowspoolError` where shfmt is missing or too old: nothing runs that was not judged.
     static func make(
         _ facts: RunFacts, _ configuration: SpoolConfiguration, searchPath: String, ledger: Ledger?, modes: Set<ExecMode>,
@@ -33,6 +34,6 @@ enum PreflightSetup {
         return Preflight(
             context: context,
             resolver: facts.resolver,
-            shell: try ShellAnalyzer(searchPath: environment["PATH"] ?? "/usr/bin:/bin", cache: cache))
+            shell: try ShellAnalyzer(searchPath: environment["PATH"] ?? "/usr/bin:/bin", cache: cache, isProvenFirst: ledger != nil))
     }
 }

@@ -19,6 +19,7 @@ struct ProfileCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Print the profile that applies, and the layer that decides each toggle.",
             discussion: """
                 Without a configuration file the built-in profiles apply, and config_path is null.
@@ -38,6 +39,7 @@ struct ProfileCommand: AsyncParsableCommand {
 
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "validate",
             abstract: "Check the configuration file; name every fault.",
             discussion: """
                 Exit status 0 for a valid file, 2 for a faulty or missing one.
@@ -57,6 +59,7 @@ struct ProfileCommand: AsyncParsableCommand {
 
     struct EmitEnv: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "emit-env",
             abstract: "Print the profile as KEY=VALUE lines for a shell.",
             discussion: """
                 EXAMPLE
@@ -77,6 +80,7 @@ struct ProfileCommand: AsyncParsableCommand {
 
     struct Sync: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "sync",
             abstract: "Make the runtime copy the same as the canonical configuration.",
             discussion: """
                 A faulty configuration is not copied.
@@ -93,6 +97,7 @@ struct ProfileCommand: AsyncParsableCommand {
 
     struct Diff: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "diff",
             abstract: "Compare the canonical configuration with the runtime copy.",
             discussion: """
                 Exit status 0 where the two are the same, 1 where they differ or there is no copy, 2 on trouble, as diff(1).

@@ -16,6 +16,12 @@ public struct ShellCheckResult: Sendable, Hashable {
 /// Judges shell blocks by what they would do.
 public protocol ShellChecking: Sendable {
     func check(_ block: Block) async -> ShellCheckResult
+    /// Why nothing that it said can be relied on; nil while nothing is known against it.
+    var fault: FlowspoolError? { get }
+}
+
+extension ShellChecking {
+    public var fault: FlowspoolError? { nil }
 }
 
 extension ShellAnalyzer: ShellChecking {

@@ -3,6 +3,7 @@
 // its input is an error (MSG_NOSIGNAL), never a signal. The child gets its own process group and an empty environment; it is
 // killed at a limit and always reaped.
 
+import CSystemCalls
 import Foundation
 
 enum ChildProgram {
@@ -19,8 +20,9 @@ enum ChildProgram {
         var errorBytesMax = 8 << 10
     }
 
+    /// - Parameter meanwhile: done once the child runs and has what fits of its input, before anything of it is waited for.
     static func run(
-        _ path: String, _ arguments: [String], input: [UInt8], limits: Limits
+        _ path: String, _ arguments: [String], input: [UInt8], limits: Limits, meanwhile: () -> Void = {}
     ) -> Result<Output, ShellParserFailure> {
         var ours: [Int32] = []
         var theirs: [Int32] = []
@@ -45,7 +47,10 @@ enum ChildProgram {
         }
         var result = Output()
         let deadline = now() + limits.seconds
-        var failure = exchange(ours, input, &result, limits, deadline)
+        var fed = 0
+        let isFed = feed(ours[0], input, &fed)
+        meanwhile()
+        var failure = exchange(ours, isFed ? nil : (input, fed), &result, limits, deadline)
         var status: Int32 = 0
         if failure == nil, !hasEnded(pid, &status, by: deadline) { failure = .timeout(seconds: limits.seconds) }
         if let failure {
@@ -92,15 +97,28 @@ enum ChildProgram {
         return .success(pid)
     }
 
-    /// Feeds the input and reads both outputs until they end; what is wrong, if something is.
+    /// Sends what fits of the input and closes it behind the last byte; whether that is done.
+    private static func feed(_ socket: Int32, _ input: [UInt8], _ sent: inout Int) -> Bool {
+        let count = input[sent...].withUnsafeBytes {
+            send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        }
+        if count > 0 { sent += count }
+        // A child that no longer reads has made up its mind; its answer is what counts.
+        let isBroken = count < 0 && errno != EINTR && errno != EAGAIN
+        guard sent == input.count || isBroken else { return false }
+        shutdown(socket, Int32(SHUT_WR))
+        return true
+    }
+
+    /// Feeds the rest of the input and reads both outputs until they end; what is wrong, if something is.
     private static func exchange(
-        _ sockets: [Int32], _ input: [UInt8], _ result: inout Output, _ limits: Limits, _ deadline: Double
+        _ sockets: [Int32], _ rest: (input: [UInt8], sent: Int)?, _ result: inout Output, _ limits: Limits, _ deadline: Double
     ) -> ShellParserFailure? {
         var polls = [
-            pollfd(fd: sockets[0], events: Int16(POLLOUT), revents: 0), pollfd(fd: sockets[1], events: Int16(POLLIN), revents: 0),
+            pollfd(fd: rest == nil ? -1 : sockets[0], events: Int16(POLLOUT), revents: 0), pollfd(fd: sockets[1], events: Int16(POLLIN), revents: 0),
             pollfd(fd: sockets[2], events: Int16(POLLIN), revents: 0),
         ]
-        var sent = 0
+        var sent = rest?.sent ?? 0
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while polls[1].fd >= 0 || polls[2].fd >= 0 {
             let left = deadline - now()
@@ -109,18 +127,7 @@ enum ChildProgram {
                 if errno == EINTR { continue }
                 return .crashed("poll: \(errnoText())")
             }
-            if polls[0].fd >= 0, polls[0].revents != 0 {
-                let count = input[sent...].withUnsafeBytes {
-                    send(sockets[0], $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-                }
-                if count > 0 { sent += count }
-                // A child that no longer reads has made up its mind; its answer is what counts.
-                let isBroken = count < 0 && errno != EINTR && errno != EAGAIN
-                if sent == input.count || isBroken {
-                    shutdown(sockets[0], Int32(SHUT_WR))
-                    polls[0].fd = -1
-                }
-            }
+            if let rest, polls[0].fd >= 0, polls[0].revents != 0, feed(sockets[0], rest.input, &sent) { polls[0].fd = -1 }
             for index in 1...2 where polls[index].fd >= 0 && polls[index].revents != 0 {
                 let count = read(sockets[index], &buffer, buffer.count)
                 if count < 0, errno == EINTR { continue }
@@ -139,13 +146,17 @@ enum ChildProgram {
         return nil
     }
 
-    /// Waits for a child that has closed its outputs: nearly always it has ended already.
+    /// Waits for a child that has closed its outputs: nearly always it is just ending.
     private static func hasEnded(_ pid: pid_t, _ status: inout Int32, by deadline: Double) -> Bool {
+        // Readable once the child has ended; where there is none (-1), poll(2) only waits.
+        let pidfd = flowspool_pidfd_open(pid)
+        defer { if pidfd >= 0 { close(pidfd) } }
         while true {
             let ended = waitpid(pid, &status, WNOHANG)
             if ended == pid || ended == -1 && errno != EINTR { return true }
             if now() >= deadline { return false }
-            _ = poll(nil, 0, 1)
+            var end = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+            _ = poll(&end, 1, pidfd >= 0 ? 20 : 1)
         }
     }
 

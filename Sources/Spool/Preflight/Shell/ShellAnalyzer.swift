@@ -20,18 +20,24 @@ public struct ShellAnalyzer: Sendable {
     ///   - searchPath: folders, `:` between them.
     ///   - cache: where reports are kept between prompts.
     ///   - timeoutSeconds: what parsing one block may take.
-    /// - Throws: `FlowspoolError` when shfmt is missing, too old, or answers nonsense.
+    ///   - isProvenFirst: whether shfmt is started here to see that it answers as it should. Where not, the first block proves
+    ///     it, and whoever asks for the analysis looks at `fault` behind it.
+    /// - Throws: `FlowspoolError` when shfmt is missing; where it is proven, also when it is too old or answers nonsense.
     public init(
         shfmtPath: String? = nil, searchPath: String = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
-        cache: any ShellReportCache = InMemoryShellReportCache(), timeoutSeconds: Double = 5
+        cache: any ShellReportCache = InMemoryShellReportCache(), timeoutSeconds: Double = 5,
+        isProvenFirst: Bool = true
     ) throws(FlowspoolError) {
         parser = try ShellParser(path: shfmtPath, searchPath: searchPath, timeoutSeconds: timeoutSeconds)
+        if isProvenFirst { try parser.prove() }
         self.cache = cache
     }
 
     /// Version of the shfmt in use, for `doctor`; starts it. `unknown` where it does not say.
     public var shfmtVersion: String { (try? ShellParser.version(of: parser.path)) ?? "unknown" }
     public var shfmtPath: String { parser.path }
+    /// Why shfmt cannot be used at all; nil while nothing is known against it.
+    public var fault: FlowspoolError? { parser.fault }
 
     /// What a block may do. Starts one child at most, and none for a block that the cache knows.
     public func analyze(_ block: Block) async -> ShellReport {
@@ -70,7 +76,8 @@ public struct ShellAnalyzer: Sendable {
         guard text.utf8.count <= Self.blockBytesMax else {
             return (report([Self.failure(.tooLarge)], [], text), true)
         }
-        switch parser.parse(text) {
+        // The tables of the rules are made while shfmt is at work.
+        switch parser.parse(text, meanwhile: { _ = Self.isWarm }) {
         case .tree(let statements):
             let (findings, commands) = Self.findings(for: statements, text: text, book)
             return (report(findings, commands, text), true)
@@ -89,6 +96,13 @@ public struct ShellAnalyzer: Sendable {
             return (report([Self.failure(failure)], [], text), isLasting)
         }
     }
+
+    /// Makes what every walk needs, once in a process: the rules, the grammar of commands, the patterns of secrets.
+    private static let isWarm: Bool = {
+        let text = "a b\n"
+        guard let statements = try? NestedShellParser.parse(text) else { return false }
+        return findings(for: statements, text: text, .standard).0.isEmpty && SecretPatterns.find(in: text).isEmpty
+    }()
 
     /// The pure part: what a tree may do, without secrets.
     static func findings(

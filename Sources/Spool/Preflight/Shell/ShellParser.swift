@@ -3,31 +3,44 @@
 // ever a word of a command line. A child that hangs is killed with its group, and always waited for.
 
 import Foundation
+import Synchronization
 
 public struct ShellParser: Sendable {
     public let path: String
     /// Tells this very program from any other, and from itself after an update: path, device, inode, size and times.
     let identity: String
-    let operators: ShfmtOperators
     let timeoutSeconds: Double
+    private let learnt = Learnt()
+
+    /// What the program's answers have taught; copies of a parser share it.
+    private final class Learnt: Sendable {
+        struct State {
+            var operators = ShfmtOperators()
+            /// It has answered as shfmt does.
+            var isProven = false
+            var fault: FlowspoolError?
+        }
+        let state = Mutex(State())
+    }
 
     static let versionLeast = (3, 6, 0)
     static let outputBytesMax = 48 << 20
     /// A cold start under load; a later call is never given less.
     private static let startSeconds = 15.0
 
-    /// Finds shfmt and learns what its numbers mean, by one start of it.
+    private static let hint = "install it (Debian: apt install shfmt), version 3.6.0 or later"
+
+    /// Finds shfmt, and starts nothing yet: the first block proves it, or `prove()`.
     ///
     /// - Parameters:
     ///   - path: the program; nil: the first `shfmt` on `searchPath`.
     ///   - searchPath: folders, `:` between them.
     ///   - timeoutSeconds: what one block may take.
-    /// - Throws: `FlowspoolError` when it is missing, older than 3.6.0, or answers nonsense.
+    /// - Throws: `FlowspoolError` when it is missing.
     public init(path: String? = nil, searchPath: String, timeoutSeconds: Double = 5) throws(FlowspoolError) {
-        let hint = "install it (Debian: apt install shfmt), version 3.6.0 or later"
         guard let program = ProgramFinder.search(path ?? "shfmt", in: searchPath) else {
             throw FlowspoolError(
-                .unavailable, "shfmt was not found\(path.map { " at \(printable($0))" } ?? " on PATH")", hint: hint)
+                .unavailable, "shfmt was not found\(path.map { " at \(printable($0))" } ?? " on PATH")", hint: Self.hint)
         }
         self.path = program
         self.timeoutSeconds = timeoutSeconds
@@ -35,27 +48,52 @@ public struct ShellParser: Sendable {
         guard stat(program, &info) == 0 else {
             throw FlowspoolError(
                 .unavailable, "shfmt at \(printable(program)) cannot be looked at: \(String(cString: strerror(errno)))",
-                hint: hint)
+                hint: Self.hint)
         }
         identity = "\(program):\(FileStatus(info).signature)"
-        let probe = ChildProgram.run(
-            program, Self.arguments, input: Array(ShfmtOperators.probe.utf8),
+    }
+
+    /// What was wrong with the program when it was last proven; nil while nothing is known against it.
+    var fault: FlowspoolError? { learnt.state.withLock(\.fault) }
+
+    /// Starts the program once and learns what all of its numbers mean; does nothing where that is known.
+    ///
+    /// - Throws: `FlowspoolError` when it is older than 3.6.0, or answers nonsense. `fault` says the same from then on.
+    func prove() throws(FlowspoolError) {
+        let operators = learnt.state.withLock(\.operators)
+        let missing = ShfmtOperator.all.filter { !operators.knows($0) }
+        guard !missing.isEmpty else { return }
+        let probe = ShfmtProbe(missing)
+        let answer = ChildProgram.run(
+            path, Self.arguments, input: Array(probe.text.utf8),
             limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax))
-        if case .success(let tree) = probe, tree.status == 0, let document = try? ShfmtJSONReader.read(tree.bytes),
-            let operators = try? ShfmtOperators(probe: document)
-        {
-            self.operators = operators
-            return
-        }
+        if case .success(let output) = answer, output.status == 0, (try? learn(probe, output.bytes)) != nil { return }
         // Something is wrong with it: only now is its version worth another start.
-        if let version = try? Self.version(of: program), !Self.isRecent(version) {
-            throw FlowspoolError(
-                .unavailable,
-                "shfmt at \(printable(program)) is version \(printable(String(version.prefix(40)))), older than 3.6.0",
-                hint: hint)
+        let error: FlowspoolError
+        if let version = try? Self.version(of: path), !Self.isRecent(version) {
+            error = FlowspoolError(
+                .unavailable, "shfmt at \(printable(path)) is version \(printable(String(version.prefix(40)))), older than 3.6.0",
+                hint: Self.hint)
+        } else {
+            error = FlowspoolError(
+                .unavailable, "shfmt at \(printable(path)) does not answer as shfmt does: \(Self.reason(answer))", hint: Self.hint)
         }
-        throw FlowspoolError(
-            .unavailable, "shfmt at \(printable(program)) does not answer as shfmt does: \(Self.reason(probe))", hint: hint)
+        learnt.state.withLock { $0.fault = error }
+        throw error
+    }
+
+    /// Learns from an answer; the nodes of the block behind the probe.
+    private func learn(_ probe: ShfmtProbe, _ bytes: [UInt8]) throws(ShellParserFailure) -> ArraySlice<ShfmtNode> {
+        let nodes = try ShfmtTree.nodes(of: try ShfmtJSONReader.read(bytes))
+        var failure: ShellParserFailure?
+        learnt.state.withLock { state in
+            do throws(ShellParserFailure) {
+                try state.operators.learn(probe.kinds, from: nodes.prefix(probe.kinds.count))
+                state.isProven = true
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return nodes.dropFirst(probe.kinds.count)
     }
 
     /// What `shfmt --version` says, without a leading `v`.
@@ -97,30 +135,55 @@ public struct ShellParser: Sendable {
 
     /// Parses one block with one child; with a second one where the first ran out of time. The time is the machine's: a runner that
     /// was stopped meanwhile (SIGSTOP, a paused virtual machine) finds it over however quick the parser was.
-    func parse(_ text: String) -> Outcome {
-        var answer = run(text)
-        if case .failure(.timeout) = answer { answer = run(text) }
+    ///
+    /// - Parameter meanwhile: done once the child runs and before it is waited for.
+    func parse(_ text: String, meanwhile: () -> Void = {}) -> Outcome {
+        let probe = ShfmtProbe(for: text, beside: learnt.state.withLock(\.operators))
+        var answer = run(probe.text + text, meanwhile)
+        if case .failure(.timeout) = answer { answer = run(probe.text + text) {} }
+        let outcome = outcome(answer, probe)
+        // A program that has never answered well is no shell parser that failed on a block: `fault` says so.
+        if case .failed = outcome, !learnt.state.withLock(\.isProven) { try? prove() }
+        return outcome
+    }
+
+    private func outcome(_ answer: Result<ChildProgram.Output, ShellParserFailure>, _ probe: ShfmtProbe) -> Outcome {
         switch answer {
         case .failure(let failure): return .failed(failure)
         case .success(let output) where output.status == 0:
             do throws(ShellParserFailure) {
-                let document = try ShfmtJSONReader.read(output.bytes)
-                return .tree(try ShfmtTree(operators: operators).statements(of: document))
+                return .tree(try statements(of: try learn(probe, output.bytes), lineOffset: probe.lineCount))
             } catch {
                 return .failed(error)
             }
         case .success(let output):
-            guard output.status == 1, let error = Self.syntaxError(String(decoding: output.errors, as: UTF8.self)) else {
-                return .failed(.crashed("exit \(output.status)"))
-            }
-            return .invalid(error)
+            guard output.status == 1, let error = Self.syntaxError(String(decoding: output.errors, as: UTF8.self)),
+                error.position.line > probe.lineCount
+            else { return .failed(.crashed("exit \(output.status)")) }
+            return .invalid(
+                ShellSyntaxError(
+                    message: error.message,
+                    position: ShellPosition(line: error.position.line - probe.lineCount, column: error.position.column)))
         }
     }
 
-    private func run(_ text: String) -> Result<ChildProgram.Output, ShellParserFailure> {
+    private func statements(
+        of nodes: ArraySlice<ShfmtNode>, lineOffset: Int
+    ) throws(ShellParserFailure) -> [ShellStatement] {
+        let tree = ShfmtTree(operators: learnt.state.withLock(\.operators), lineOffset: lineOffset)
+        do throws(ShellParserFailure) {
+            return try tree.statements(nodes)
+        } catch .unknownOperator {
+            // The probe did not guess one that the block has: now all are asked for, and the same tree is read again.
+            guard (try? prove()) != nil else { throw .unknownOperator }
+            return try ShfmtTree(operators: learnt.state.withLock(\.operators), lineOffset: lineOffset).statements(nodes)
+        }
+    }
+
+    private func run(_ text: String, _ meanwhile: () -> Void) -> Result<ChildProgram.Output, ShellParserFailure> {
         ChildProgram.run(
             path, Self.arguments, input: Array(text.utf8),
-            limits: .init(seconds: timeoutSeconds, outputBytesMax: Self.outputBytesMax))
+            limits: .init(seconds: timeoutSeconds, outputBytesMax: Self.outputBytesMax), meanwhile: meanwhile)
     }
 
     /// `<standard input>:3:7: reached EOF without closing quote "`.
@@ -138,6 +201,7 @@ extension ShellParserFailure {
     var explanation: String {
         switch self {
         case .nonsense(let what): "the shell parser printed nonsense (\(what))"
+        case .unknownOperator: "the shell parser knows an operator that nothing here does"
         case .tooDeep: "it is nested too deeply"
         case .tooLong: "what it runs is too deep or too long to follow"
         case .tooLarge: "its syntax tree is too large"

@@ -36,6 +36,8 @@ enum ShfmtNode {
 /// What makes shfmt's answer useless. Preflight turns each into `parser_failed`.
 enum ShellParserFailure: Error, Sendable, Equatable {
     case nonsense(String)
+    /// A number that no probe has explained.
+    case unknownOperator
     case tooDeep
     case tooLong
     case tooLarge

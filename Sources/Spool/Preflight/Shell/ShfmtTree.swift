@@ -1,75 +1,30 @@
-// Turns shfmt's typed JSON (mvdan.cc/sh/v3/syntax/typedjson) into a `ShellStatement` tree. shfmt writes operators as numbers
-// of its token list, which may shift between versions: `ShfmtOperators` learns them from a probe at start instead of
-// believing a copy of that list. An unknown kind of node is an error, so a newer shfmt can never make preflight blind.
-
-/// What the numbers in shfmt's JSON mean, learnt from its tree of `probe`.
-struct ShfmtOperators: Sendable {
-    var redirects: [Int: ShellRedirect.Operation] = [:]
-    var parameters: [Int: ShellParameter.Operation] = [:]
-    enum Binary { case pipe, and, or }
-    var binary: [Int: Binary] = [:]
-    var processOutput = 0
-
-    /// A script in which every operator occurs once, in a known order.
-    static let probe: String = {
-        var text = "a | b\na |& b\na && b\na || b\na >(b)\n"
-        for operation in ShellRedirect.Operation.allCases {
-            text += operation.isHereDocument ? "a \(operation.rawValue)E\nE\n" : "a \(operation.rawValue)1\n"
-        }
-        for operation in ShellParameter.Operation.allCases { text += "a ${b\(operation.rawValue)Q}\n" }
-        return text
-    }()
-
-    init() {}
-
-    init(probe document: ShfmtNode) throws(ShellParserFailure) {
-        let statements = document["Stmts"]?.items ?? []
-        let redirectKinds = ShellRedirect.Operation.allCases
-        let parameterKinds = ShellParameter.Operation.allCases
-        guard statements.count == 5 + redirectKinds.count + parameterKinds.count else { throw .nonsense("a wrong probe tree") }
-        for (index, kind) in [Binary.pipe, .pipe, .and, .or].enumerated() {
-            guard let number = statements[index]["Cmd"]?["Op"]?.integer else { throw .nonsense("a wrong probe tree") }
-            binary[number] = kind
-        }
-        guard
-            let number = statements[4]["Cmd"]?["Args"]?.items.last?["Parts"]?.items.first?["Op"]?.integer
-        else { throw .nonsense("a wrong probe tree") }
-        processOutput = number
-        for (index, kind) in redirectKinds.enumerated() {
-            guard let number = statements[5 + index]["Redirs"]?.items.first?["Op"]?.integer else {
-                throw .nonsense("a wrong probe tree")
-            }
-            redirects[number] = kind
-        }
-        for (index, kind) in parameterKinds.enumerated() {
-            let word = statements[5 + redirectKinds.count + index]["Cmd"]?["Args"]?.items.last
-            guard let number = word?["Parts"]?.items.first?["Exp"]?["Op"]?.integer else {
-                throw .nonsense("a wrong probe tree")
-            }
-            parameters[number] = kind
-        }
-        guard binary.count == 4, redirects.count == redirectKinds.count, parameters.count == parameterKinds.count else {
-            throw .nonsense("a wrong probe tree")
-        }
-    }
-}
+// Turns shfmt's typed JSON (mvdan.cc/sh/v3/syntax/typedjson) into a `ShellStatement` tree. Operators are numbers in it, which
+// `ShfmtOperators` explains. An unknown kind of node is an error, so a newer shfmt can never make preflight blind.
 
 struct ShfmtTree {
     let operators: ShfmtOperators
+    /// Lines that stood before the block; its own are counted from 1.
+    var lineOffset = 0
 
-    func statements(of document: ShfmtNode) throws(ShellParserFailure) -> [ShellStatement] {
+    /// The statements of a document.
+    static func nodes(of document: ShfmtNode) throws(ShellParserFailure) -> [ShfmtNode] {
         guard document["Type"]?.text == "File" else { throw .nonsense("the document is no File") }
-        return try list(document["Stmts"])
+        return document["Stmts"]?.items ?? []
     }
 
-    private func list(_ node: ShfmtNode?) throws(ShellParserFailure) -> [ShellStatement] {
+    func statements(_ nodes: some Collection<ShfmtNode>) throws(ShellParserFailure) -> [ShellStatement] {
         var result: [ShellStatement] = []
-        for item in node?.items ?? [] { result.append(try statement(item)) }
+        for item in nodes { result.append(try statement(item)) }
         return result
     }
 
+    private func list(_ node: ShfmtNode?) throws(ShellParserFailure) -> [ShellStatement] {
+        try statements(node?.items ?? [])
+    }
+
     private func position(_ node: ShfmtNode, _ key: String = "Pos") -> ShellPosition {
-        ShellPosition(line: node[key]?["Line"]?.integer ?? 1, column: node[key]?["Col"]?.integer ?? 1)
+        ShellPosition(
+            line: max((node[key]?["Line"]?.integer ?? 1) - lineOffset, 1), column: node[key]?["Col"]?.integer ?? 1)
     }
 
     private func statement(_ node: ShfmtNode) throws(ShellParserFailure) -> ShellStatement {
@@ -78,8 +33,8 @@ struct ShfmtTree {
         statement.isNegated = node.flag("Negated")
         if let command = node["Cmd"] { statement.command = try self.command(command) }
         for item in node["Redirs"]?.items ?? [] {
-            guard let number = item["Op"]?.integer, let operation = operators.redirects[number], let target = item["Word"]
-            else { throw .nonsense("an unknown redirection") }
+            let operation = try operators.redirect(item["Op"]?.integer)
+            let target = try required(item, "Word")
             statement.redirects.append(
                 ShellRedirect(
                     operation: operation, descriptor: item["N"]?["Value"]?.text, word: try word(target),
@@ -111,10 +66,8 @@ struct ShfmtTree {
         case "BinaryCmd":
             let left = try statement(try required(node, "X"))
             let right = try statement(try required(node, "Y"))
-            guard let number = node["Op"]?.integer, let kind = operators.binary[number] else {
-                throw .nonsense("an unknown operator")
-            }
-            return kind == .pipe ? .pipe(left, right) : .sequence(left, right, isOr: kind == .or)
+            let (isPipe, isOr) = try operators.binary(node["Op"]?.integer)
+            return isPipe ? .pipe(left, right) : .sequence(left, right, isOr: isOr)
         case "FuncDecl":
             return .function(
                 name: node["Name"]?["Value"]?.text ?? "", body: try statement(try required(node, "Body")))
@@ -212,7 +165,7 @@ struct ShfmtTree {
         case "ParamExp": return .parameter(try parameter(node))
         case "CmdSubst": return .command(try list(node["Stmts"]))
         case "ProcSubst":
-            return .process(try list(node["Stmts"]), isOutput: node["Op"]?.integer == operators.processOutput)
+            return .process(try list(node["Stmts"]), isOutput: try operators.isProcessOutput(node["Op"]?.integer))
         case "ArithmExp": return .arithmetic(try expressionWords(node["X"]))
         case "ExtGlob": return .extendedGlob(node["Pattern"]?["Value"]?.text ?? "")
         case let type: throw .nonsense("an unknown word node \(type)")
@@ -226,10 +179,7 @@ struct ShfmtTree {
         parameter.isNames = node["Names"] != nil
         parameter.index = try expressionWords(node["Index"]).first
         if let expansion = node["Exp"] {
-            guard let number = expansion["Op"]?.integer, let operation = operators.parameters[number] else {
-                throw .nonsense("an unknown expansion")
-            }
-            parameter.operation = operation
+            parameter.operation = try operators.parameter(expansion["Op"]?.integer)
             parameter.operand = try expansion["Word"].map(word)
         }
         if let slice = node["Slice"] {
