@@ -39,7 +39,7 @@ struct ExecCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingErrors {
-            let setup = try options.setup(command: "exec", timeoutSeconds: try timeout.map(Self.readTimeout))
+            let setup = try options.choice.setup(command: "exec", timeoutSeconds: try timeout.map(Self.readTimeout))
             var checked = try await setup.check(file, asks: !json)
             try setup.stamp(&checked)
             guard checked.verdict.isReady else { return try refuse(&checked, setup) }

@@ -45,7 +45,6 @@ func report(_ error: FlowspoolError) -> ExitCode {
 enum StandardError {
     /// `flowspool: `, in bold at a terminal that wants colour (https://no-color.org).
     static var prefix: String {
-        let environment = ProcessInfo.processInfo.environment
         let isPlain =
             isatty(STDERR_FILENO) == 0 || !(environment["NO_COLOR"] ?? "").isEmpty || environment["TERM"] == "dumb"
         return isPlain ? "flowspool: " : "\u{1B}[1mflowspool:\u{1B}[0m "

@@ -46,7 +46,8 @@ import Spool
 
     /// Names that stand for a command of their own (`make install` links them).
     static let aliases = [
-        "prompt-preflight": "preflight", "prompt-exec": "exec", "prompt-pipeline": "pipeline", "prompt-flow-profile": "profile",
+        (name: "prompt-preflight", command: "preflight"), (name: "prompt-exec", command: "exec"),
+        (name: "prompt-pipeline", command: "pipeline"), (name: "prompt-flow-profile", command: "profile"),
     ]
 
     static func main() async {
@@ -57,8 +58,28 @@ import Spool
         umask(umask(0o077) & 0o077)
         var arguments = Array(CommandLine.arguments.dropFirst())
         let name = CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? ""
-        if let command = aliases[name] { arguments.insert(command, at: 0) }
+        if let command = aliases.first(where: { $0.name == name })?.command { arguments.insert(command, at: 0) }
+        if await runPlain(arguments) { return }
         await main(arguments)
+    }
+
+    /// Does at once what is asked for often and needs no parser: it builds all the commands first, which takes longer than these.
+    ///
+    /// - Returns: whether `arguments` were of that kind.
+    private static func runPlain(_ arguments: [String]) async -> Bool {
+        do {
+            if arguments == ["--version"] {
+                try StandardOutput.write(FlowspoolVersion.text + "\n")
+                return true
+            }
+            guard arguments.first == "preflight", let work = PreflightRun(plain: arguments.dropFirst()) else { return false }
+            try await work.run()
+        } catch let code as ExitCode {
+            Foundation.exit(code.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+        return true
     }
 }
 

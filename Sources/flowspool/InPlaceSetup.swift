@@ -13,13 +13,26 @@ struct InPlaceOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How prompts are executed: script, agent, http.", valueName: "mode"))
     var execMode: String?
 
+    var choice: InPlaceChoice {
+        InPlaceChoice(
+            spool: spoolOptions.spool, profile: profileOptions.choice, toggles: toggleOptions.flags, execMode: execMode)
+    }
+}
+
+/// The same, parsed.
+struct InPlaceChoice: Hashable {
+    var spool: String?
+    var profile = ProfileChoice()
+    var toggles: [ToggleFlag] = []
+    var execMode: String?
+
     func setup(command: String, timeoutSeconds: Double? = nil) throws -> InPlaceSetup {
-        let repoRoot = try profileOptions.findRepoRoot()
-        let path = spoolOptions.path
+        let repoRoot = try profile.findRepoRoot()
+        let path = SpoolOptions.path(flag: spool)
         let configuration = SpoolFolder.isSpool(path) ? try SpoolConfiguration.load(spool: path) : SpoolConfiguration()
         let facts = RunFacts(
             command: command, spoolPath: path, repoRoot: repoRoot,
-            resolver: try profileOptions.resolver(toggles: toggleOptions, repoRoot: repoRoot),
+            resolver: try profile.resolver(flags: toggles, repoRoot: repoRoot),
             execMode: try ExecModeOption.read(execMode), timeoutSeconds: timeoutSeconds, environment: environment)
         let settings = OpenedSpool.makeSettings(facts, configuration, now: SystemClock().wallMilliseconds())
         let agents = try RunnerContext(configuration, environment: environment)

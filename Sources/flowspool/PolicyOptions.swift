@@ -15,16 +15,34 @@ struct ProfileOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The profile, instead of the active one.", valueName: "name"))
     var profile: String?
 
+    var choice: ProfileChoice { ProfileChoice(repoRoot: repoRoot, config: config, profile: profile) }
+
+    func findRepoRoot() throws(FlowspoolError) -> String { try choice.findRepoRoot() }
+
+    var absoluteConfig: String? { choice.absoluteConfig }
+}
+
+/// The same, parsed; without the parser's own types, which are slow to make.
+struct ProfileChoice: Hashable {
+    var repoRoot: String?
+    var config: String?
+    var profile: String?
+
     /// The repo root; `--repo-root`, `REPO_ROOT`, the Git top level, the working folder.
     func findRepoRoot() throws(FlowspoolError) -> String {
         try RepoRoot.find(
-            flag: repoRoot, environment: ProcessInfo.processInfo.environment,
-            workingDirectory: FileManager.default.currentDirectoryPath)
+            flag: repoRoot, environment: environment, workingDirectory: FileManager.default.currentDirectoryPath)
     }
 
     /// `--config` as an absolute path.
     var absoluteConfig: String? {
         config.map { $0.hasPrefix("/") ? $0 : FileManager.default.currentDirectoryPath + "/" + $0 }
+    }
+
+    func resolver(flags: [ToggleFlag], repoRoot: String) throws(FlowspoolError) -> PolicyResolver {
+        try PolicyResolver(
+            configuration: try PolicyConfiguration.load(flag: absoluteConfig, repoRoot: repoRoot), profileFlag: profile,
+            flags: flags, environment: environment)
     }
 }
 
@@ -72,8 +90,6 @@ extension ProfileOptions {
     }
 
     func resolver(flags: [ToggleFlag], repoRoot: String) throws(FlowspoolError) -> PolicyResolver {
-        try PolicyResolver(
-            configuration: try PolicyConfiguration.load(flag: absoluteConfig, repoRoot: repoRoot), profileFlag: profile,
-            flags: flags, environment: ProcessInfo.processInfo.environment)
+        try choice.resolver(flags: flags, repoRoot: repoRoot)
     }
 }

@@ -34,9 +34,53 @@ struct PreflightCommand: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Show information findings too.")
     var verbose = false
 
+    var work: PreflightRun {
+        PreflightRun(
+            choice: options.choice, files: files, check: check, json: json, sarif: sarif, verbose: verbose)
+    }
+
+    func run() async throws { try await work.run() }
+}
+
+/// What the command does, once its arguments are read.
+struct PreflightRun: Hashable {
+    var choice = InPlaceChoice()
+    var files: [String] = []
+    var check = false
+    var json = false
+    var sarif = false
+    var verbose = false
+
+    init(
+        choice: InPlaceChoice, files: [String], check: Bool, json: Bool, sarif: Bool, verbose: Bool
+    ) {
+        self.choice = choice
+        self.files = files
+        self.check = check
+        self.json = json
+        self.sarif = sarif
+        self.verbose = verbose
+    }
+
+    /// Reads arguments that are only files and whole flags, as the parser does, in a hundredth of its time: an editor or a hook
+    /// that checks each saved file waits for it. nil: anything else, which is the parser's to read, or to refuse.
+    init?(plain arguments: some Sequence<String>) {
+        for argument in arguments {
+            switch argument {
+            case "--check" where !check: check = true
+            case "--json" where !json: json = true
+            case "--sarif" where !sarif: sarif = true
+            case "--verbose" where !verbose, "-v" where !verbose: verbose = true
+            case _ where argument.isEmpty || argument.hasPrefix("-"): return nil
+            default: files.append(argument)
+            }
+        }
+        if files.isEmpty { return nil }
+    }
+
     func run() async throws {
         try await reportingErrors {
-            let setup = try options.setup(command: "preflight")
+            let setup = try choice.setup(command: "preflight")
             var elements: [JSON] = []
             var entries: [SARIFReport.Entry] = []
             var code: Int32 = 0

@@ -34,6 +34,7 @@ enum PreflightSetup {
         return Preflight(
             context: context,
             resolver: facts.resolver,
-            shell: try ShellAnalyzer(searchPath: environment["PATH"] ?? "/usr/bin:/bin", cache: cache, isProvenFirst: ledger != nil))
+            shell: try ShellAnalyzer(
+                searchPath: environment["PATH"] ?? "/usr/bin:/bin", cache: cache, isProvenFirst: ledger != nil))
     }
 }

@@ -131,4 +131,5 @@ extension ProfileOptions {
     }
 }
 
-var environment: [String: String] { ProcessInfo.processInfo.environment }
+/// The environment of this process, read once.
+let environment = ProcessInfo.processInfo.environment

@@ -10,7 +10,9 @@ struct SpoolOptions: ParsableArguments {
     var spool: String?
 
     /// The path of the spool, which need not exist.
-    var path: String {
+    var path: String { Self.path(flag: spool) }
+
+    static func path(flag spool: String?) -> String {
         if let spool { return absolutePath(spool) }
         if let named = environment["FLOWSPOOL_SPOOL"], !named.isEmpty { return absolutePath(named) }
         var folder = absolutePath(".")

@@ -115,7 +115,8 @@ enum ChildProgram {
         _ sockets: [Int32], _ rest: (input: [UInt8], sent: Int)?, _ result: inout Output, _ limits: Limits, _ deadline: Double
     ) -> ShellParserFailure? {
         var polls = [
-            pollfd(fd: rest == nil ? -1 : sockets[0], events: Int16(POLLOUT), revents: 0), pollfd(fd: sockets[1], events: Int16(POLLIN), revents: 0),
+            pollfd(fd: rest == nil ? -1 : sockets[0], events: Int16(POLLOUT), revents: 0),
+            pollfd(fd: sockets[1], events: Int16(POLLIN), revents: 0),
             pollfd(fd: sockets[2], events: Int16(POLLIN), revents: 0),
         ]
         var sent = rest?.sent ?? 0

@@ -70,13 +70,14 @@ public struct ShellParser: Sendable {
         if case .success(let output) = answer, output.status == 0, (try? learn(probe, output.bytes)) != nil { return }
         // Something is wrong with it: only now is its version worth another start.
         let error: FlowspoolError
-        if let version = try? Self.version(of: path), !Self.isRecent(version) {
+        if let version = try? Self.version(of: path), Self.isOld(version) {
             error = FlowspoolError(
                 .unavailable, "shfmt at \(printable(path)) is version \(printable(String(version.prefix(40)))), older than 3.6.0",
                 hint: Self.hint)
         } else {
             error = FlowspoolError(
-                .unavailable, "shfmt at \(printable(path)) does not answer as shfmt does: \(Self.reason(answer))", hint: Self.hint)
+                .unavailable, "shfmt at \(printable(path)) does not answer as shfmt does: \(Self.reason(answer))", hint: Self.hint
+            )
         }
         learnt.state.withLock { $0.fault = error }
         throw error
@@ -109,9 +110,11 @@ public struct ShellParser: Sendable {
         return text.hasPrefix("v") ? String(text.dropFirst()) : text
     }
 
-    private static func isRecent(_ version: String) -> Bool {
+    /// Whether a text is a version, and one from before `versionLeast`.
+    private static func isOld(_ version: String) -> Bool {
+        guard version.first?.isNumber == true, version.contains(".") else { return false }
         let numbers = version.split { !$0.isNumber }.prefix(3).map { Int($0) ?? 0 } + [0, 0, 0]
-        return (numbers[0], numbers[1], numbers[2]) >= versionLeast && version.contains(".")
+        return (numbers[0], numbers[1], numbers[2]) < versionLeast
     }
 
     private static let arguments = ["-ln", "bash", "-tojson"]

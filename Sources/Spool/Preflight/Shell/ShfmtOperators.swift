@@ -31,7 +31,8 @@ enum ShfmtOperator: Sendable, Hashable {
     /// The number in the tree of `sample`.
     func number(in statement: ShfmtNode) -> Int? {
         switch self {
-        case .pipe, .pipeAll, .and, .or: statement["Cmd"]?["Op"]?.integer
+        case .pipe, .pipeAll, .and, .or:
+            statement["Cmd"]?["Type"]?.text == "BinaryCmd" ? statement["Cmd"]?["Op"]?.integer : nil
         case .processOutput: statement["Cmd"]?["Args"]?.items.last?["Parts"]?.items.first?["Op"]?.integer
         case .redirect: statement["Redirs"]?.items.first?["Op"]?.integer
         case .parameter: statement["Cmd"]?["Args"]?.items.last?["Parts"]?.items.first?["Exp"]?["Op"]?.integer
