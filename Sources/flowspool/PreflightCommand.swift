@@ -62,7 +62,7 @@ struct PreflightRun: Hashable {
         self.verbose = verbose
     }
 
-    /// Reads arguments that are only files and whole flags, as the parser does, in a hundredth of its time: an editor or a hook
+    /// Reads arguments that are only files and whole flags, as the parser does, without building it: an editor or a hook
     /// that checks each saved file waits for it. nil: anything else, which is the parser's to read, or to refuse.
     init?(plain arguments: some Sequence<String>) {
         for argument in arguments {
