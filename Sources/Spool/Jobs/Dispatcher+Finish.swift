@@ -17,7 +17,11 @@ extension Dispatcher {
     func attemptEnded(_ id: Int64, _ result: AttemptResult) {
         guard let entry = running.removeValue(forKey: id) else { return }
         wantsWaiting = true
-        pace.note(milliseconds: clock.monotonicMilliseconds() - entry.since)
+        if entry.prepared.report.mode == .script {
+            pace.note(milliseconds: clock.monotonicMilliseconds() - entry.since)
+        } else {
+            pace.noteAgent()
+        }
         var result = result
         if let usage = result.usage { ending.usage.add(usage, milliseconds: result.durationMilliseconds) }
         if result.outcome == .cancelled, !entry.cancelsJob {

@@ -17,6 +17,12 @@ struct Pace: Sendable {
         milliseconds = milliseconds.map { took > $0 ? took : $0 + (took - $0) / 4 } ?? took
     }
 
+    /// An agent or a model was at work, for whatever time: the next one may take minutes, or meet the limit of its account, and
+    /// then what was prepared ahead has to be put back.
+    mutating func noteAgent() { note(milliseconds: Self.agentMilliseconds) }
+
+    private static let agentMilliseconds: Int64 = 1000
+
     /// How many jobs are to be prepared beside those that run.
     func ahead(slots: Int, usesLanes: Bool) -> Int {
         guard let milliseconds, !usesLanes else { return slots }

@@ -33,6 +33,12 @@ import Testing
         #expect(long.ahead(slots: 1, usesLanes: false) == 7)
     }
 
+    @Test func noteAgent_isOneForEachSlot_howeverShortItsTurn() {
+        var pace = pace(1)
+        pace.noteAgent()
+        #expect(pace.ahead(slots: 1, usesLanes: false) == 1)
+    }
+
     @Test func ahead_whereLanesAreUsed_isOneForEachSlot() {
         #expect(pace(1).ahead(slots: 2, usesLanes: true) == 2)
     }
