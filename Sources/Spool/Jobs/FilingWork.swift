@@ -31,6 +31,7 @@ struct FilingWork: Sendable {
     /// Files jobs, all of the folder that `swap` belongs to: their stamps reach the disk together. One outcome for each.
     static func run(_ works: [FilingWork], _ swap: SwapFile) async -> [Outcome] {
         let written = works.map { work in Result { try work.writeAside(swap) } }
+        // What could not be written has nothing to sync; its error is told below.
         let synced = await SwapFile.Spare.sync(written.map { (try? $0.get())?.spare })
         return works.indices.map { index in
             let work = works[index]

@@ -156,6 +156,7 @@ struct Preparer: Sendable {
                 return one
             }
         }
+        // What could not be written has nothing to sync; its error stays its result.
         let synced = await SwapFile.Spare.sync(written.map { try? $0.get().spare })
         return zip(written, synced).map { result, synced in
             result.flatMap { one in
