@@ -22,6 +22,8 @@ from common import Broken, Spool, broken_figures, build_shim, find_binary, now, 
 from crash_sweep import BUDGET, drain, fill
 
 EXCHANGE = 2
+with open("/proc/sys/kernel/random/boot_id", "rb") as boot_file:
+    BOOT = boot_file.read().strip()
 
 
 def record(spool, shim, profile):
@@ -169,6 +171,9 @@ def restore(state, source, target):
         # shm is no file of the disk's: it is made anew.
         if data is None or place.endswith(b"-shm") or not os.path.isdir(os.path.dirname(place)):
             continue
+        if place.endswith(b"/.begun"):
+            # Whatever the disk kept of it, it is another boot's now.
+            data = data.replace(BOOT, b"0" * len(BOOT))
         with open(place, "wb") as file:
             file.write(data)
         os.chmod(place, 0o600)

@@ -104,11 +104,23 @@ struct Claim: Sendable {
 
     /// Claims jobs in the ledger, with one commit.
     ///
+    /// - Parameter starting: those, by number, whose attempt is recorded as started with the same commit.
     /// - Returns: for each, whether it is ours now: false where somebody else has moved it meanwhile.
-    func commit(_ prompts: [OpenPrompt]) throws -> [Bool] {
+    func commit(_ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:]) throws -> [Bool] {
         let now = clock.wallMilliseconds()
         return try ledger.write { tx in
-            try prompts.map { try tx.save($0.claimed, from: $0.job, expecting: $0.job.state, why: "claimed", now: now) }
+            try prompts.map { prompt in
+                let was = prompt.job
+                guard let prepared = starting[was.id] else {
+                    return try tx.save(prompt.claimed, from: was, expecting: was.state, why: "claimed", now: now)
+                }
+                let job = prepared.job
+                let why = "claimed; attempt \(job.attempts) is next"
+                guard try tx.save(job, from: was, expecting: was.state, why: why, now: now) else { return false }
+                try tx.setFindings(prepared.report.findings, of: job.id)
+                try tx.startAttempt(job, runDirectory: prepared.runDirectory, now: now)
+                return true
+            }
         }
     }
 
@@ -174,7 +186,12 @@ struct Claim: Sendable {
         gone.fromPlace = nil
         gone.fromFile = nil
         gone.finished = now
-        return try ledger.write { try $0.save(gone, expecting: job.state, why: gone.reason, now: now) } ? .withdrawn(gone) : .lost
+        let isSaved = try ledger.write { tx in
+            guard try tx.save(gone, expecting: job.state, why: gone.reason, now: now) else { return false }
+            try tx.removeUnbegunAttempt(of: job.id)
+            return true
+        }
+        return isSaved ? .withdrawn(gone) : .lost
     }
 
     private func refuse(_ job: Job, _ reason: String) throws -> ClaimEnd {
@@ -193,6 +210,7 @@ struct Claim: Sendable {
         let ended = refused
         let isSaved = try ledger.write { tx in
             guard try tx.save(ended, expecting: job.state, why: reason, now: now) else { return false }
+            try tx.removeUnbegunAttempt(of: job.id)
             // In one transaction, so that a crash can never separate a failure from its count.
             if let counting { _ = try EndOfJob.count(ended, counting.policy, runID: counting.runID, now: now, tx) }
             return true

@@ -49,6 +49,12 @@ extension Dispatcher {
     /// A prepared job is cancelled before it started.
     func finishUnstarted(_ prepared: Prepared) {
         removeUnused(prepared)
+        var prepared = prepared
+        if prepared.isRecorded {
+            // The commit of its end takes the recorded attempt away.
+            prepared.job.takeBackAttempt()
+            prepared.isRecorded = false
+        }
         finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
     }
 
@@ -90,6 +96,7 @@ extension Dispatcher {
         job.wait(.queued, reason: "")
         let isSaved = try ledger.write { tx in
             job.file = try filing.freeDropName(job, tx)
+            if try tx.removeUnbegunAttempt(of: id) { job.takeBackAttempt() }
             return try tx.save(job, expecting: .active, why: why, now: now)
         }
         guard isSaved else { return }
@@ -152,6 +159,16 @@ extension Dispatcher {
             if let moved = note({ try filing.finishMove(job) }) { unconfirmed.append(moved) }
         }
         if !foreign.isEmpty { scanLater(afterMilliseconds: max(1, settings.foreignMoveGraceMilliseconds)) }
+    }
+
+    /// Tells the ledger that files whose jobs were claimed with their start are in `active/`: a new file of that name must not be
+    /// taken for one of them. Not synced: should a power loss take it back, the next start finds the file where it is.
+    func confirmClaims() {
+        guard !claimsToConfirm.isEmpty, clock.monotonicMilliseconds() >= pausedUntil else { return }
+        let claimed = claimsToConfirm
+        if note({ try ledger.writeUnsynced(isOwed: false) { try $0.confirmMoves(claimed) } }) != nil {
+            claimsToConfirm.removeAll()
+        }
     }
 
     /// Before a run ends: whatever move is still noted is made, however it came to be left.

@@ -50,7 +50,8 @@ extension Dispatcher {
         apply(decision, to: &prepared.job, result, now: now)
         let job = prepared.job
         if case .tryAgain = decision, let result {
-            try start(prepared) { try $0.finishAttempt(job: job.id, attempt: attempt, result) }
+            let began = prepared.began
+            try start(prepared) { try $0.finishAttempt(job: job.id, attempt: attempt, result, started: began) }
             observe(.attemptFailed(job, result, triesAgain: true))
             announceStart(of: job.id)
             return
@@ -59,18 +60,27 @@ extension Dispatcher {
         let final = prepared.job
         if final.state == .done, final.place == .drop { try recordKept(final) }
         let end = EndOfJob(
-            job: final, saved: prepared.saved, attempt: attempt, result: result,
+            job: final, saved: prepared.saved, attempt: prepared.isFresh ? nil : attempt, started: prepared.began,
+            result: result,
             findings: result == nil ? prepared.report.findings : nil,
             policy: thresholds.policy, runID: settings.runID, now: now)
-        // With the next job's start, where there is one and nothing can be crossed; else alone. Should that fail, `start` has
-        // noted that the next one goes back, and the caller notes this end.
+        // Where this end leaves the door open, the next job starts first, if that is recorded already; or its start is
+        // committed with this end. Should the commit fail, the caller notes this end.
         let committed: EndOfJob.Committed
-        let next = mayStartAfter(final) ? takeReady() : nil
-        if let next {
-            committed = try start(next) { try end.write($0) }
+        let opensDoor = mayStartAfter(final)
+        let next = opensDoor ? takeReady() : nil
+        if let next, !next.isRecorded {
+            do {
+                committed = try start(next, finishing: end.write)
+            } catch {
+                unwritten.append(.giveBack(next.job.id, why: Self.unrecorded))
+                throw error
+            }
         } else {
-            committed = try ledger.write { try end.write($0) }
+            if let next { startRecorded(next) }
+            committed = opensDoor ? try writeRecordingNext(end.write) : try ledger.write(end.write)
         }
+        begun?.forget(job.id)
         ended(final, result, prepared, crossed: committed.hold, counts: committed.counts)
         if let next { announceStart(of: next.job.id) }
     }
@@ -110,14 +120,16 @@ extension Dispatcher {
 
     // MARK: Decisions
 
-    enum Decision { case success, tryAgain, tryLater(Int64), fail, block(String), cancel, interrupt(runsAgain: Bool) }
+    enum Decision {
+        case success, tryAgain, tryLater(Int64), fail, block(String), cancel(started: Bool), interrupt(runsAgain: Bool)
+    }
 
     private func decide(_ prepared: Prepared, _ result: AttemptResult?) -> Decision {
         guard let result else { return .block(prepared.verdict.reason) }
         let mayRetry = prepared.job.budgetUsed <= prepared.report.resolved.policy.retryMax
         switch result.outcome {
         case .success: return .success
-        case .cancelled: return .cancel
+        case .cancelled: return .cancel(started: !prepared.isFresh)
         case .interrupted: return .interrupt(runsAgain: mayRetry)
         case .failed:
             if result.failureClass == .rateLimited {
@@ -141,7 +153,8 @@ extension Dispatcher {
         case .success: job.end(.done, .success, reason: "", now: now)
         case .fail: job.end(.failed, .failed, reason: result.map { $0.reason } ?? "", now: now)
         case .block(let why): job.end(.failed, .blocked, reason: why, now: now)
-        case .cancel: job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
+        case .cancel(let started):
+            job.end(.cancelled, .cancelled, reason: started ? "cancelled while it ran" : "cancelled before it started", now: now)
         case .interrupt(runsAgain: false): job.end(.failed, .interrupted, reason: "interrupted: the runner was stopped", now: now)
         case .interrupt(runsAgain: true): job.wait(.queued, reason: "interrupted: the runner was stopped; runs again")
         case .tryAgain: break

@@ -91,10 +91,14 @@ extension Dispatcher {
             chosen.append(job)
         }
         // Where jobs take long, each is prepared by itself, and starts as soon as it can.
-        let groups = ahead > settings.jobs ? [chosen] : chosen.map { [$0] }
+        let areShort = ahead > settings.jobs
+        let groups = areShort ? [chosen] : chosen.map { [$0] }
+        var starts = startsToRecord(freeSlots: room - ahead, areShort: areShort)
         for group in groups where !group.isEmpty {
+            let startsRecorded = min(starts, group.count)
+            starts -= startsRecorded
             Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
-                post.yield(.prepared(await preparer.prepare(group)))
+                post.yield(.prepared(await preparer.prepare(group, startsRecorded: startsRecorded)))
             }
         }
     }
@@ -116,6 +120,7 @@ extension Dispatcher {
             }
             if limitLeft(of: prepared.job) != nil { return postpone(prepared) }
             ready.append(prepared)
+            if prepared.isRecorded { claimsToConfirm.append(prepared.saved) }
             // Jobs are prepared side by side and may come out of order.
             ready.sort { $0.job.startsBefore($1.job) }
         case .blocked(let prepared):
@@ -175,48 +180,91 @@ extension Dispatcher {
             note { try syncHold(force: false) }
             if hold != nil { return }
             let prepared = ready.remove(at: index)
-            if note({ try start(prepared) { _ in } }) != nil { announceStart(of: prepared.job.id) }
+            if prepared.isRecorded {
+                startRecorded(prepared)
+            } else if note({ try start(prepared) { _ in } }) == nil {
+                unwritten.append(.giveBack(prepared.job.id, why: Self.unrecorded))
+                return
+            }
+            announceStart(of: prepared.job.id)
         }
     }
 
-    /// Commits that an attempt starts (together with whatever `finishing` writes), then starts it.
+    /// How many of the jobs that are prepared next have their starts recorded with their claims: those for which a slot is free,
+    /// and where jobs take milliseconds, one for each slot.
+    private func startsToRecord(freeSlots: Int, areShort: Bool) -> Int {
+        guard begun != nil else { return 0 }
+        return max(freeSlots, areShort ? settings.jobs - ready.count(where: \.isRecorded) : 0, 0)
+    }
+
+    /// The job whose attempt is to be recorded ahead with the commit that is being made: where jobs take milliseconds, one for
+    /// each slot, so that nothing is waited for between two of them. After a power loss such an attempt counts as interrupted,
+    /// though it may not have begun.
+    private var indexToRecord: Int? {
+        guard begun != nil, pace.ahead(slots: settings.jobs, usesLanes: usesLanes) > settings.jobs,
+            ready.count(where: \.isRecorded) < settings.jobs
+        else { return nil }
+        return ready.firstIndex(where: \.mayBeRecorded)
+    }
+
+    /// Commits what `body` writes and, with it, the start of the job that comes next.
+    func writeRecordingNext<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
+        guard let index = indexToRecord else { return try ledger.write(body) }
+        let now = clock.wallMilliseconds()
+        var next = ready[index]
+        next.recordStart(now: now)
+        next.job.fromPlace = nil
+        next.job.fromFile = nil
+        let result = try ledger.write { tx in
+            let result = try body(tx)
+            try tx.record(startOf: next, now: now)
+            return result
+        }
+        next.saved = next.job
+        ready[index] = next
+        return result
+    }
+
+    /// Starts an attempt that is in the ledger already.
+    func startRecorded(_ prepared: Prepared) {
+        var prepared = prepared
+        prepared.isRecorded = false
+        prepared.isFresh = false
+        prepared.readyDirectory = nil
+        prepared.began = clock.wallMilliseconds()
+        // Until `confirmClaims` has told the ledger, it differs here from what is saved.
+        prepared.job.fromPlace = nil
+        prepared.job.fromFile = nil
+        if launch(prepared) { ending.ran += 1 }
+    }
+
+    static let unrecorded = "given back: its start could not be recorded"
+
+    /// Commits that an attempt starts (together with whatever `finishing` writes), then starts it. Where that throws, the caller
+    /// notes what is to become of the job.
     @discardableResult
     func start<T>(_ prepared: Prepared, finishing: (LedgerTransaction) throws -> T) throws -> T {
         var prepared = prepared
         let now = clock.wallMilliseconds()
-        prepared.job.attempts += 1
-        prepared.job.budgetUsed += 1
-        let runDirectory = RunPath.relativePath(job: prepared.job.id, attempt: prepared.job.attempts, at: now)
+        prepared.countAttempt(now: now)
+        prepared.began = nil
+        let runDirectory = prepared.runDirectory
         prepared.job.fromPlace = nil
         prepared.job.fromFile = nil
         let isFirst = prepared.isFresh
-        prepared.isFresh = false
-        prepared.runDirectory = runDirectory
         // Made ahead before midnight.
         if let ahead = prepared.readyDirectory, ahead != runDirectory { RunPath.removeUnused(ahead, in: spool) }
         prepared.readyDirectory = nil
         let job = prepared.job
-        let saved = prepared.saved
-        prepared.saved = job
-        let findings = prepared.report.findings
-        let finished: T
-        do {
-            finished = try ledger.write { tx in
-                let finished = try finishing(tx)
-                guard try tx.save(job, from: saved, expecting: .active, why: nil, now: now) else {
-                    throw FlowspoolError(.bug, "job \(job.id) is not active in the ledger, but was about to start")
-                }
-                try tx.record(job.id, from: "active", to: "active", why: "attempt \(job.attempts) starts", at: now)
-                if isFirst { try tx.setFindings(findings, of: job.id) }
-                try tx.startAttempt(job, runDirectory: runDirectory, now: now)
-                return finished
-            }
-        } catch {
-            unwritten.append(.giveBack(job.id, why: "given back: its start could not be recorded"))
-            throw error
+        let recorded = prepared
+        let finished = try writeRecordingNext { tx in
+            let finished = try finishing(tx)
+            try tx.record(startOf: recorded, now: now)
+            return finished
         }
-        if isFirst { ending.ran += 1 }
-        launch(prepared, runDirectory: runDirectory)
+        prepared.saved = job
+        prepared.isFresh = false
+        if launch(prepared), isFirst { ending.ran += 1 }
         return finished
     }
 
@@ -226,9 +274,21 @@ extension Dispatcher {
         observe(.attemptStarted(entry.prepared.job, blocks: entry.prepared.prompt.blocks.count))
     }
 
-    private func launch(_ prepared: Prepared, runDirectory: String) {
+    /// Starts what the ledger has as started.
+    ///
+    /// - Returns: false where it cannot be started, and goes back to wait.
+    private func launch(_ prepared: Prepared) -> Bool {
         let job = prepared.job
         let mode = prepared.report.mode
+        let runDirectory = prepared.runDirectory
+        do throws(SystemCallError) {
+            try begun?.note(job.id, attempt: job.attempts)
+        } catch {
+            // A runner that finds this one killed would take the attempt for one that never began.
+            unwritten.append(.giveBack(job.id, why: "given back: that it begins could not be written down"))
+            trouble(error)
+            return false
+        }
         let task = Task(executorPreference: WorkerThreads.shared) { [preparer, runners, post, executor, settings] in
             let result: AttemptResult
             if let runner = runners[mode] {
@@ -249,6 +309,7 @@ extension Dispatcher {
         running[job.id] = Running(prepared: prepared, task: task, since: clock.monotonicMilliseconds())
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
+        return true
     }
 
     var busyLanes: Set<String> { Set(running.values.compactMap(\.prepared.job.lane)) }
@@ -297,6 +358,19 @@ extension Dispatcher {
         }
         for id in due { dueAt[id] = later[id] }
         if later.count < due.count { waitingChanged() }
+    }
+}
+
+extension LedgerTransaction {
+    /// Records that the attempt which `prepared` counts is about to start.
+    fileprivate func record(startOf prepared: Prepared, now: Int64) throws {
+        let job = prepared.job
+        guard try save(job, from: prepared.saved, expecting: .active, why: nil, now: now) else {
+            throw FlowspoolError(.bug, "job \(job.id) is not active in the ledger, but was about to start")
+        }
+        try record(job.id, from: "active", to: "active", why: "attempt \(job.attempts) starts", at: now)
+        if prepared.isFresh { try setFindings(prepared.report.findings, of: job.id) }
+        try startAttempt(job, runDirectory: prepared.runDirectory, now: now)
     }
 }
 

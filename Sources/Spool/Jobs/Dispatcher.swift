@@ -85,6 +85,10 @@ public actor Dispatcher {
     var batchArrival: Int64 = 0
     /// Until when nothing new is tried after trouble with the machine, on the monotonic clock.
     var pausedUntil: Int64 = 0
+    /// Jobs that were claimed with their start, and whose file the ledger still has as leaving the drop folder.
+    var claimsToConfirm: [Job] = []
+    /// Which attempts have begun; nil: it could not be made, and starts are recorded one by one when their turn comes.
+    var begun: BegunRecord?
     /// What could not be written down yet, in order.
     var unwritten: [Unwritten] = []
     var isReplaced = false
@@ -152,6 +156,11 @@ public actor Dispatcher {
                 spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock,
                 counting: (thresholds.policy, settings.runID)
             ).run())
+        do {
+            begun = try BegunRecord.begin(spool.runs)
+        } catch {
+            throw error.forUser
+        }
         observe(.started(profile: thresholds.profile ?? "none", waiting: try ledger.read { try $0.counts()[.queued] ?? 0 }))
         take(recovered)
         try syncHold(force: true)
@@ -237,6 +246,7 @@ public actor Dispatcher {
         lookForFiles()
         if mayStart { note { try releaseDeferred() } } else { giveBackReady() }
         startReady()
+        confirmClaims()
         prepareNext()
         fileEnded()
         // One that came back to the drop folder may be claimed only now, and no event will tell of it.

@@ -6,7 +6,10 @@ struct EndOfJob: Sendable {
     let job: Job
     /// The job as the ledger has it.
     let saved: Job
-    let attempt: Int
+    /// nil: it never began.
+    let attempt: Int?
+    /// When that attempt began, where it was recorded ahead of its turn.
+    let started: Int64?
     /// nil for a job that preflight blocked.
     let result: AttemptResult?
     /// What preflight found, where no start has recorded it yet.
@@ -23,7 +26,9 @@ struct EndOfJob: Sendable {
     }
 
     func write(_ tx: LedgerTransaction) throws -> Committed {
-        if let result { try tx.finishAttempt(job: job.id, attempt: attempt, result) }
+        if let attempt, let result { try tx.finishAttempt(job: job.id, attempt: attempt, result, started: started) }
+        // One that was recorded, and whose turn never came.
+        if saved.attempts > job.attempts { try tx.removeUnbegunAttempt(of: job.id) }
         let why = job.reason.isEmpty ? job.state.rawValue : job.reason
         guard try tx.save(job, from: saved, expecting: .active, why: why, now: now) else {
             throw FlowspoolError(.bug, "job \(job.id) has just ended, but is not active in the ledger")

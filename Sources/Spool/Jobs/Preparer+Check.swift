@@ -56,8 +56,8 @@ extension Preparer {
     func makeReady(_ prepared: inout Prepared) {
         guard let runner = runners[prepared.report.mode] else { return }
         var next = prepared
-        next.job.attempts += 1
-        let directory = RunPath.relativePath(job: next.job.id, attempt: next.job.attempts, at: clock.wallMilliseconds())
+        if !next.isRecorded { next.countAttempt(now: clock.wallMilliseconds()) }
+        let directory = next.runDirectory
         // Trouble is met again, and reported, by the start.
         guard let request = try? request(next, settings, runDirectory: directory) else { return }
         prepared.readyDirectory = directory
@@ -92,6 +92,35 @@ extension Preparer {
 
     private var now: Date {
         settings.sourceDateEpoch ?? Date(timeIntervalSince1970: Double(clock.wallMilliseconds()) / 1000)
+    }
+}
+
+extension Prepared {
+    /// Whether its attempt may be recorded ahead of its turn: nothing but the turn keeps it from starting. A lane may be busy
+    /// for long, and the account of an agent may be limited.
+    var mayBeRecorded: Bool {
+        !isRecorded && verdict.isReady && report.mode == .script && job.lane == nil && job.runner == nil
+    }
+
+    /// Its attempt is going to be recorded ahead of its turn.
+    mutating func recordStart(now: Int64) {
+        countAttempt(now: now)
+        isRecorded = true
+    }
+
+    /// One attempt more, whose run folder has the date of `now`.
+    mutating func countAttempt(now: Int64) {
+        job.attempts += 1
+        job.budgetUsed += 1
+        runDirectory = RunPath.relativePath(job: job.id, attempt: job.attempts, at: now)
+    }
+}
+
+extension Job {
+    /// The attempt that was recorded ahead of its turn, and never began, does not count.
+    mutating func takeBackAttempt() {
+        attempts -= 1
+        budgetUsed -= 1
     }
 }
 

@@ -19,6 +19,10 @@ struct Prepared: Sendable {
     var runDirectory = ""
     /// Run folder that was made ahead for the next attempt, relative to the spool.
     var readyDirectory: String?
+    /// The next attempt is in the ledger already, or will be with the claim: it is the one that `job.attempts` counts.
+    var isRecorded = false
+    /// When the attempt began that was recorded ahead of its turn.
+    var began: Int64?
     /// The preflight stage as it was stamped.
     var stage: Stamp.Preflight?
     /// What the file in `active/` holds since it was stamped; where it holds something else by the end, its block has
@@ -62,7 +66,10 @@ struct Preparer: Sendable {
     }
 
     /// Prepares jobs. Each is in exactly one of the outcomes.
-    func prepare(_ jobs: [Job]) async -> [PrepareOutcome] {
+    ///
+    /// - Parameter startsRecorded: of so many, the first, the turn has come: a slot is free. The commit that claims them records
+    ///   their attempts as started.
+    func prepare(_ jobs: [Job], startsRecorded: Int = 0) async -> [PrepareOutcome] {
         var outcomes: [PrepareOutcome] = []
         var prompts: [OpenPrompt] = []
         for job in jobs {
@@ -79,7 +86,9 @@ struct Preparer: Sendable {
         var group: [OnItsWay] = []
         for (prompt, checked) in zip(prompts, await check(prompts)) {
             switch checked {
-            case .success(let prepared): group.append(OnItsWay(prompt: prompt, prepared: prepared))
+            case .success(var prepared):
+                if group.count < startsRecorded, prepared.mayBeRecorded { prepared.recordStart(now: clock.wallMilliseconds()) }
+                group.append(OnItsWay(prompt: prompt, prepared: prepared))
             case .failure(let error): outcomes.append(trouble(prompt.job, error))
             }
         }
@@ -89,7 +98,8 @@ struct Preparer: Sendable {
     /// Claims checked jobs, while their stamps are written aside, and then puts both files of each in their places.
     private func claim(_ group: [OnItsWay]) async -> [PrepareOutcome] {
         let stamping = Task(executorPreference: WorkerThreads.shared) { await stampAside(group) }
-        let committing = Result { try claim.commit(group.map(\.prompt)) }
+        let starting = group.map(\.prepared).filter(\.isRecorded).map { ($0.job.id, $0) }
+        let committing = Result { try claim.commit(group.map(\.prompt), starting: Dictionary(uniqueKeysWithValues: starting)) }
         let stamped = await stamping.value
         let isOurs: [Bool]
         switch committing {
@@ -188,10 +198,13 @@ struct Preparer: Sendable {
                 giveUp(one)
                 return outcome(end, one.prompt.job)
             case .moved(let job, nil):
-                one.prepared.saved = job
+                // Its turn needs no commit, so nothing else would say that the file is in its place: see `confirmClaims`.
+                one.prepared.saved = one.prepared.isRecorded ? one.prepared.job : job
+                one.prepared.saved.file = job.file
                 one.prepared.job.file = job.file
             case .moved(let job, let changed?):
                 giveUp(one)
+                if one.prepared.isRecorded { try takeBack(job) }
                 one = try await again(one.prompt, job, changed)
             }
             // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
@@ -204,6 +217,15 @@ struct Preparer: Sendable {
         case .ready, .warned: return .ready(one.prepared)
         case .blocked: return .blocked(one.prepared)
         case .held: return try hold(one.prepared)
+        }
+    }
+
+    /// A claimed job turned out to be another prompt than the one whose attempt was recorded.
+    private func takeBack(_ job: Job) throws {
+        let now = clock.wallMilliseconds()
+        try ledger.write { tx in
+            try tx.removeUnbegunAttempt(of: job.id)
+            try tx.save(job, expecting: .active, why: nil, now: now)
         }
     }
 

@@ -35,6 +35,7 @@ struct Recovery {
             try removeAsides()
             let requests = try ledger.read { try $0.requests() }
             let cancelled = Set(requests.filter { $0.kind == "cancel" }.map(\.job))
+            try takeBackUnbegun()
             try interruptRunning(cancelled, &recovered)
             try finishMoves()
             try returnActive(cancelled)
@@ -69,6 +70,27 @@ struct Recovery {
                 return asides.count < 10_000
             }
             for name in asides { try folder.remove(name) }
+        }
+    }
+
+    /// Attempts that were recorded ahead of their turn, and whose turn never came, do not count: their jobs were claimed, no more.
+    /// Of the others, the move that their claim began is made whole first.
+    private func takeBackUnbegun() throws {
+        let begun = BegunRecord.read(spool.runs)
+        let now = clock.wallMilliseconds()
+        for attempt in try ledger.read({ try $0.runningAttempts() }) {
+            guard var job = try ledger.read({ try $0.job(attempt.job) }), job.state == .active else { continue }
+            if let begun, !begun.contains(BegunRecord.Entry(job: attempt.job, attempt: attempt.attempt)) {
+                job.takeBackAttempt()
+                let unbegun = job
+                try ledger.write { tx in
+                    try tx.removeUnbegunAttempt(of: unbegun.id)
+                    try tx.save(unbegun, expecting: .active, why: nil, now: now)
+                }
+            } else if job.fromPlace == .drop {
+                let moved = try filing.finishMove(job)
+                try ledger.write { try $0.confirmMoves([moved]) }
+            }
         }
     }
 

@@ -72,6 +72,9 @@ public struct Job: Sendable, Hashable {
         "pruned",
     ]
 
+    /// Where in `savedColumns` it says where the file comes from: `from_place`, `from_file`.
+    static let moveColumns = 5..<7
+
     var savedValues: [DatabaseValue] {
         [
             state.rawValue.databaseValue, status.map(\.rawValue).databaseValue, reason.databaseValue,

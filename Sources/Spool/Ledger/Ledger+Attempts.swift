@@ -12,16 +12,29 @@ extension LedgerTransaction {
             [job.id, job.attempts, runDirectory, now])
     }
 
+    /// Takes back the attempt of a job that was recorded ahead of its turn and never began; without one it does nothing. Whoever
+    /// calls it writes the job's own counts as well: see `Job.takeBackAttempt`.
+    ///
+    /// - Returns: whether there was one.
+    @discardableResult
+    func removeUnbegunAttempt(of job: Int64) throws -> Bool {
+        try execute("DELETE FROM attempts WHERE job = ? AND outcome = 'running'", [job])
+        return db.changesCount > 0
+    }
+
     /// Notes how an attempt ended.
-    func finishAttempt(job: Int64, attempt: Int, _ result: AttemptResult) throws {
+    ///
+    /// - Parameter started: when it began, where it was recorded ahead of that.
+    func finishAttempt(job: Int64, attempt: Int, _ result: AttemptResult, started: Int64? = nil) throws {
         try execute(
             """
             UPDATE attempts SET outcome = ?, failure_class = ?, exit_code = ?, failed_block = ?, last_ok_block = ?, gate = ?,
-              message = ?, duration = ?, blocks = ? WHERE job = ? AND attempt = ?
+              message = ?, duration = ?, blocks = ?, started = coalesce(?, started) WHERE job = ? AND attempt = ?
             """,
             [
                 result.outcome.rawValue, result.failureClass?.rawValue, result.exitCode, result.failedBlock, result.lastOKBlock,
-                result.gate.rawValue, result.message, result.durationMilliseconds, Self.json(result.blocks), job, attempt,
+                result.gate.rawValue, result.message, result.durationMilliseconds, Self.json(result.blocks), started, job,
+                attempt,
             ])
         if let usage = result.usage { try setUsage(usage, job: job, attempt: attempt) }
     }

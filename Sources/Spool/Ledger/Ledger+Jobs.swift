@@ -124,14 +124,17 @@ extension LedgerTransaction {
     /// Writes `job` back, where it still stands in `expected`; adds the change to its history when `why` says one.
     ///
     /// - Parameter old: the job as the ledger has it: only what differs is written, so that only the indexes of those columns
-    ///   are touched. nil: the job is written whole.
+    ///   are touched. nil: the job is written whole. Where its file comes from may be struck out in the ledger (`confirmMoves`)
+    ///   without `old` knowing; so both columns of that are written where one of them differs.
     /// - Returns: false, with nothing written, where somebody else has moved the job meanwhile.
     @discardableResult
     func save(_ job: Job, from old: Job? = nil, expecting expected: JobState, why: String?, now: Int64) throws -> Bool {
-        let old = old?.savedValues
+        let new = job.savedValues
+        let differs = old.map { old in zip(old.savedValues, new).map { $0 != $1 } }
+        let moves = differs.map { differs in Job.moveColumns.contains { differs[$0] } } ?? true
         var assignments = ""
         var values: [DatabaseValue] = []
-        for (index, value) in job.savedValues.enumerated() where old.map({ $0[index] != value }) ?? true {
+        for (index, value) in new.enumerated() where differs?[index] ?? true || (moves && Job.moveColumns.contains(index)) {
             assignments += (values.isEmpty ? "" : ", ") + Job.savedColumns[index] + " = ?"
             values.append(value)
         }

@@ -81,13 +81,15 @@ public final class Ledger: Sendable {
     /// this way since the last `write`, never in part and never out of order. The next `write` or `sync` makes all of it sure,
     /// since the log is one file. A crash of the program undoes nothing.
     ///
-    /// Only for what the drop folder tells again; never before a file is moved, started or promised to anybody.
+    /// Only for what the folders tell again; never before a file is moved, started or promised to anybody.
+    ///
+    /// - Parameter isOwed: `sync` is to make sure of it, even if no other `write` comes.
     @discardableResult
-    func writeUnsynced<T>(_ body: (LedgerTransaction) throws -> T) throws -> T {
+    func writeUnsynced<T>(isOwed: Bool = true, _ body: (LedgerTransaction) throws -> T) throws -> T {
         try inDatabase { db in
             try setRelaxed(true, db)
             let result = Result { try commit(db, body) }
-            if case .success = result { syncing.withLock { $0.isOwed = true } }
+            if isOwed, case .success = result { syncing.withLock { $0.isOwed = true } }
             try setRelaxed(false, db)
             return try result.get()
         }

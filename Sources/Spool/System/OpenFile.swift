@@ -75,6 +75,19 @@ public struct OpenFile: ~Copyable, Sendable {
         }
     }
 
+    /// Writes all of `data` at `offset`, whatever the file's position.
+    func write(_ data: Data, at offset: Int) throws(SystemCallError) {
+        var written = 0
+        let total = data.count
+        while written < total {
+            written += try calls.run(.pwrite, path) {
+                data.withUnsafeBytes {
+                    pwrite(descriptor, $0.baseAddress?.advanced(by: written), total - written, off_t(offset + written))
+                }
+            }
+        }
+    }
+
     /// fsync(2): on return the file's data and metadata are on stable storage.
     public func sync() throws(SystemCallError) {
         try calls.run(.fsync, path) { fsync(descriptor) }

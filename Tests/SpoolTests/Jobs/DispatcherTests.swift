@@ -103,6 +103,124 @@ import Testing
         }
     }
 
+    /// The commit that ends one attempt and starts the next fails once: the retry is made all the same, and only once.
+    @Test(.timeLimit(.minutes(1))) func retryWhoseCommitFails_isMadeOnce() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo x >> $OUT/trace; false")
+        let ledger = try spool.ledger()
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            if case .attemptStarted(let job, _) = event, job.attempts == 1 {
+                try? ledger.write {
+                    try $0.execute(
+                        "CREATE TRIGGER fault BEFORE UPDATE OF outcome ON attempts BEGIN SELECT RAISE(FAIL, 'fault'); END")
+                }
+            }
+            if case .trouble = event { try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") } }
+        }
+        let ending = try await spool.dispatcher(observe: observe).run(hints: AsyncStream { $0.finish() })
+        #expect(ending.failed == 1 && spool.list("failed") == ["a.md"])
+        #expect(try ledger.read { try $0.attempts(of: 1) }.map(\.outcome) == [.failed, .failed])
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\nx\n")
+    }
+
+    /// Where jobs take milliseconds, the start of the next one is in the ledger before its turn comes, and only that of the next one.
+    @Test func nextStart_ofShortJobs_isRecordedAhead() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let names = (10..<40).map { "p\($0).md" }
+        // By the dispatcher's clock they take no time; in truth long enough to be prepared ahead on any machine.
+        let isNoted = #"grep -q "^$FLOWSPOOL_JOB $FLOWSPOOL_ATTEMPT " "$OUT/spool/runs/.begun""#
+        for name in names { try spool.drop(name, isNoted, "sleep 0.03") }
+        let ledger = try spool.ledger()
+        let recorded = Mutex<[Int]>([])
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            guard case .attemptStarted = event else { return }
+            let running = try? ledger.read { try $0.runningAttempts() }.count
+            recorded.withLock { $0.append(running ?? 1000) }
+        }
+        let dispatcher = try spool.dispatcher(clock: StoppedClock(), observe: observe)
+        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        #expect(ending.succeeded == 30 && ending.ran == 30)
+        let counts = recorded.withLock { $0 }
+        #expect((2...3).contains(counts.max() ?? 0) && counts.count { $0 > 1 } > 15, "\(counts)")
+        for job in try ledger.read({ try $0.page(nil, after: 0, limit: 99) }) {
+            let attempts = try ledger.read { try $0.attempts(of: job.id) }
+            #expect(attempts.map(\.outcome) == [.success] && job.attempts == 1 && job.budgetUsed == 1)
+            #expect(try #require(attempts.first).started >= #require(job.started))
+            let history = try ledger.read { try $0.transitions(of: job.id) }.map(\.to)
+            #expect(history.first == "queued" && history.last == "done")
+        }
+    }
+
+    /// A job whose start is recorded goes back to wait: no attempt of it is left, and it runs in full later.
+    @Test func jobWhoseStartIsRecorded_andIsGivenBack_hasNoAttempt() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let names = (10..<30).map { "p\($0).md" }
+        for name in names {
+            try spool.drop(
+                name, "echo \(name) >> $OUT/trace" + (name == "p20.md" ? "; touch $OUT/spool/.prompt-pipeline.HOLD" : ""))
+        }
+        let dispatcher = try spool.dispatcher(clock: StoppedClock())
+        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        #expect(ending.why == .onHold && ending.succeeded == 11)
+        let waiting = try spool.ledger().read { try $0.page([.queued], after: 0, limit: 99) }
+        #expect(
+            waiting.map(\.name).sorted() == Array(names[11...]) && waiting.allSatisfy { $0.attempts == 0 && $0.budgetUsed == 0 })
+        #expect(try spool.ledger().read { try $0.runningAttempts() }.isEmpty)
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: try spool.ledger())
+        #expect(try check.violations().isEmpty)
+        try FileManager.default.removeItem(atPath: spool.path + "/.prompt-pipeline.HOLD")
+        try await spool.drain(profile: "production")
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == names.map { $0 + "\n" }.joined())
+    }
+
+    /// A person cancels the job whose start is recorded: it ends without that attempt, and the others go on.
+    @Test(.timeLimit(.minutes(1))) func jobWhoseStartIsRecorded_andIsCancelled_neverRuns() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let names = (10..<30).map { "p\($0).md" }
+        for name in names {
+            let waits = "for i in $(seq 1000); do [ -e $OUT/go ] && break; sleep 0.01; done; "
+            try spool.drop(name, (name == "p20.md" ? waits : "sleep 0.03; ") + "echo \(name) >> $OUT/trace")
+        }
+        let ledger = try spool.ledger()
+        // It has failed before, and a person has sent it again.
+        try ledger.write { tx in
+            var job = try tx.require(try #require(try tx.admit(Admission(name: "p21.md"), arrival: 1, now: 1)))
+            job.attempts = 1
+            try tx.save(job, expecting: .queued, why: nil, now: 1)
+            try tx.startAttempt(job, runDirectory: "runs/2026-01-01/1/attempt-1", now: 1)
+            try tx.finishAttempt(job: job.id, attempt: 1, AttemptResult(outcome: .failed, failureClass: .exit))
+        }
+        let (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
+        let cancelled = Mutex<Job?>(nil)
+        let go = spool.folder.path + "/go"
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            if case .attemptStarted(let job, _) = event, job.name == "p20.md" {
+                let next = try? ledger.read { try $0.runningAttempts() }.first { $0.job != job.id }
+                guard let next else { return }
+                cancelled.withLock { $0 = try? ledger.read { try $0.job(next.job) } }
+                try? ledger.write { try $0.request("cancel", job: next.job, now: 1) }
+                input.yield(.file(Wake.fileBytes))
+            }
+            if case .finished(let job, _) = event, job.state == .cancelled {
+                _ = FileManager.default.createFile(atPath: go, contents: nil)
+            }
+        }
+        let dispatcher = try spool.dispatcher(clock: StoppedClock(), observe: observe)
+        let ending = try await dispatcher.run(hints: hints)
+        let name = try #require(cancelled.withLock { $0 }).name
+        let job = try #require(try spool.job(name))
+        #expect(name == "p21.md" && job.state == .cancelled && job.reason == "cancelled before it started")
+        #expect(ending.succeeded == 19)
+        #expect(try ledger.read { try $0.attempts(of: job.id) }.map(\.outcome) == [.failed] && job.attempts == 1)
+        #expect(try !String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8).contains(name))
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: ledger)
+        #expect(try check.violations().isEmpty)
+    }
+
     /// Of the stamps of a group, which reach the disk together, one cannot be written.
     @Test func groupOfWhichOneCannotBeStamped_losesNoneAndRunsEachOnce() async throws {
         let spool = try TestSpool()
@@ -352,4 +470,11 @@ private final class PacedClock: SpoolClock {
         await Task.yield()
         try Task.checkCancellation()
     }
+}
+
+/// A monotonic clock that stands still, so that every job seems to take no time; sleeping takes as long as it does.
+private struct StoppedClock: SpoolClock {
+    func wallMilliseconds() -> Int64 { SystemClock().wallMilliseconds() }
+    func monotonicMilliseconds() -> Int64 { 1000 }
+    func sleep(milliseconds: Int64) async throws { try await SystemClock().sleep(milliseconds: milliseconds) }
 }

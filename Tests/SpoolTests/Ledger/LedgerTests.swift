@@ -169,6 +169,16 @@ import Testing
             #expect(try tx.require(id).lane == "l")
             #expect(try tx.save(old, expecting: .queued, why: nil, now: 2))
             #expect(try tx.require(id).priority == 0 && tx.require(id).lane == nil)
+            // A move that was struck out meanwhile, and one more of a file of the same name.
+            var moving = old
+            (moving.fromPlace, moving.fromFile) = (.drop, "a.md")
+            #expect(try tx.save(moving, from: old, expecting: .queued, why: nil, now: 3))
+            try tx.confirmMoves([moving])
+            #expect(try tx.require(id).fromFile == nil)
+            var again = moving
+            again.fromPlace = .active
+            #expect(try tx.save(again, from: moving, expecting: .queued, why: nil, now: 3))
+            #expect(try tx.require(id).fromPlace == .active && tx.require(id).fromFile == "a.md")
         }
     }
 }

@@ -1,0 +1,86 @@
+// Which of the attempts that the ledger has as running have really begun, written down beside the runs. The start of a short job
+// is committed together with its claim, ahead of its turn; a runner that is killed before the turn came leaves an attempt
+// that never was. The record tells it from one that was cut off. No fsync: the page cache outlives the runner. After a power
+// loss the record says nothing, and every attempt that was to start counts as begun.
+
+import Foundation
+
+/// The file `runs/.begun`. What must hold: while it exists, an attempt is in it before anything of that attempt is started.
+///
+/// First a line with the boot; then one slot for each attempt that is being made, written over once that has ended.
+final class BegunRecord {
+    static let name = ".begun"
+    /// Bytes of a slot, and of the line before them: two numbers, or the boot id, filled up with blanks.
+    static let slotBytes = 64
+
+    private let file: OpenFile
+    private var slots: [Int64: Int] = [:]
+    private var free: [Int] = []
+    private var used = 0
+
+    /// Begins a new record in the place of an earlier runner's. Call it after recovery has read that one.
+    ///
+    /// - Throws: `SystemCallError` where the old one cannot be removed: it must not be taken for this run's.
+    /// - Returns: nil where the file cannot be made; then every attempt counts as begun.
+    static func begin(_ runs: Directory) throws(SystemCallError) -> BegunRecord? {
+        if try runs.status(name) != nil { try runs.remove(name) }
+        do throws(SystemCallError) {
+            let file = try runs.create(name)
+            try file.setMode(0o600)
+            try file.write(line(ProcessTable.bootIdentifier()), at: 0)
+            return BegunRecord(file: file)
+        } catch {
+            // What was made of it tells nothing, but would be in the way of nothing either: see `read`.
+            return nil
+        }
+    }
+
+    private init(file: consuming OpenFile) { self.file = file }
+
+    /// Writes down that an attempt begins now.
+    func note(_ job: Int64, attempt: Int) throws(SystemCallError) {
+        let slot = slots[job] ?? free.last ?? used
+        try file.write(Self.line("\(job) \(attempt)"), at: (slot + 1) * Self.slotBytes)
+        guard slots.updateValue(slot, forKey: job) == nil else { return }
+        if free.last == slot { free.removeLast() } else { used += 1 }
+    }
+
+    /// The job's last attempt has ended, and the ledger has it.
+    func forget(_ job: Int64) {
+        if let slot = slots.removeValue(forKey: job) { free.append(slot) }
+    }
+
+    private static func line(_ text: String) -> Data {
+        let bytes = Data(text.utf8.prefix(slotBytes - 1))
+        return bytes + Data(repeating: UInt8(ascii: " "), count: slotBytes - 1 - bytes.count) + [UInt8(ascii: "\n")]
+    }
+
+    /// One attempt of one job.
+    struct Entry: Hashable {
+        var job: Int64
+        var attempt: Int
+    }
+
+    /// What the last runner has begun.
+    ///
+    /// - Returns: nil where that cannot be told: no record, or another boot's.
+    static func read(_ runs: Directory) -> Set<Entry>? {
+        guard let file = try? runs.openForReading(name), let status = try? file.status(), status.kind == .regular,
+            status.size <= bytesMax, let bytes = try? file.readAll(bytesMax: bytesMax)
+        else { return nil }
+        var lines = bytes.split(separator: UInt8(ascii: "\n")).map { line in
+            String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
+        }
+        guard !lines.isEmpty, lines.removeFirst() == [ProcessTable.bootIdentifier()] else { return nil }
+        var entries: Set<Entry> = []
+        for words in lines {
+            // A slot of another form was not written by us; then nothing here can be relied on.
+            guard words.count == 2, let job = Int64(words[0]), let attempt = Int(words[1]) else { return nil }
+            entries.insert(Entry(job: job, attempt: attempt))
+        }
+        return entries
+    }
+
+    /// More attempts at one time than any `--jobs`.
+    private static let bytesMax = slotBytes * (1 << 16)
+}
