@@ -110,11 +110,12 @@ def total(binary, shim, profile):
 
 
 def storm(binary, profile, count, rng, figures):
-    """Random kills while work comes in: one spool, many deaths."""
+    """Random kills while work comes in: one spool, `count` deaths. A run that ends before its time does not count."""
     spool = Spool(binary, tempfile.mkdtemp(prefix="flowspool-torture-"))
-    number = 0
+    number = turn = killed = 0
     try:
-        for turn in range(count):
+        while killed < count:
+            turn += 1
             for _ in range(rng.randint(0, 4)):
                 number += 1
                 name = f"p{number:05}.md"
@@ -129,8 +130,9 @@ def storm(binary, profile, count, rng, figures):
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, 9)
                 process.wait()
+                killed += 1
                 figures["random_kills"] += 1
-            if turn % 50 == 49:
+            if turn % 50 == 0:
                 first = drain(spool, profile, f"random {turn}")
                 if first is not None:
                     figures["first_seconds"].append(first)
