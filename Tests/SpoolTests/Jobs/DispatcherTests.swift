@@ -134,7 +134,12 @@ import Testing
         for name in names { try spool.drop(name, isNoted, "sleep 0.03") }
         let ledger = try spool.ledger()
         let recorded = Mutex<[Int]>([])
+        let leaving = Mutex<[String]>([])
         let observe: @Sendable (RunEvent) -> Void = { event in
+            // A new file of its name must not be taken for it.
+            if case .block(let job, .blockStarted) = event, (try? ledger.read { try $0.require(job.id) })?.fromPlace != nil {
+                leaving.withLock { $0.append(job.name) }
+            }
             guard case .attemptStarted = event else { return }
             let running = try? ledger.read { try $0.runningAttempts() }.count
             recorded.withLock { $0.append(running ?? 1000) }
@@ -142,6 +147,7 @@ import Testing
         let dispatcher = try spool.dispatcher(clock: StoppedClock(), observe: observe)
         let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
         #expect(ending.succeeded == 30 && ending.ran == 30)
+        #expect(leaving.withLock { $0 } == [])
         let counts = recorded.withLock { $0 }
         #expect((2...3).contains(counts.max() ?? 0) && counts.count { $0 > 1 } > 15, "\(counts)")
         for job in try ledger.read({ try $0.page(nil, after: 0, limit: 99) }) {
