@@ -36,12 +36,14 @@ enum PromptChecks {
     /// Secrets outside the blocks that run, which the shell analysis looks at itself.
     static func secrets(_ prompt: PromptFile, mode: ExecMode) -> [Finding] {
         guard let text = String(data: prompt.authorBytes, encoding: .utf8) else { return [] }
+        let found = SecretPatterns.find(in: text)
+        if found.isEmpty { return [] }
         var inBlocks = IndexSet()
         for block in prompt.blocks where mode == .script && !block.marks.isSkipped {
             let lines = block.text.utf8.count { $0 == UInt8(ascii: "\n") }
             inBlocks.insert(integersIn: block.firstLine..<(block.firstLine + max(1, lines)))
         }
-        return SecretPatterns.find(in: text).compactMap { found in
+        return found.compactMap { found in
             if inBlocks.contains(found.line) { return nil }
             return Finding(
                 .secretInPrompt, line: found.line, column: found.column,

@@ -139,7 +139,7 @@ struct AgentAttempt {
             .init(
                 preset: plan.preset, ending: outcome.result.ending, cause: outcome.cause, stream: outcome.stream, errors: errors,
                 timeoutSeconds: limit, now: Date(timeIntervalSince1970: Double(runner.clock.wallMilliseconds()) / 1000),
-                timeZone: runner.timeZone))
+                timeZone: runner.timeZone ?? .current))
         take(verdict, seconds: outcome.result.durationSeconds)
     }
 

@@ -12,16 +12,16 @@ public struct AgentRunner: Runner {
     let spoolPath: String?
     let gate: CompletionGate
     let clock: any SpoolClock
-    let timeZone: TimeZone
+    let timeZone: TimeZone?
     let outputBytesMax: Int
 
     /// - Parameters:
     ///   - meter: shared with the other runners of the run.
     ///   - spoolPath: worktrees are made in its `.flowspool/worktrees/`; nil: in the run folder.
-    ///   - timeZone: of times of day that a tool writes without a zone.
+    ///   - timeZone: of times of day that a tool writes without a zone; nil: that of this machine when it is asked for.
     public init(
         context: RunnerContext, meter: UsageMeter, spoolPath: String? = nil, gate: CompletionGate = CompletionGate(),
-        outputBytesMax: Int = 256 << 20, clock: any SpoolClock = SystemClock(), timeZone: TimeZone = .current
+        outputBytesMax: Int = 256 << 20, clock: any SpoolClock = SystemClock(), timeZone: TimeZone? = nil
     ) {
         self.context = context
         self.meter = meter

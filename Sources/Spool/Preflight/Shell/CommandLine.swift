@@ -30,7 +30,7 @@ struct ShellCall {
     func values(of names: Set<String>) -> [ShellValue] { options.filter { names.contains($0.name) }.compactMap(\.value) }
 
     private mutating func parse() {
-        var grammar = CommandGrammar.table[name] ?? CommandGrammar()
+        var grammar = CommandGrammar.named(name) ?? CommandGrammar()
         var path = name
         var index = 1
         var isOver = false
@@ -49,7 +49,7 @@ struct ShellCall {
             if isDashed { dashed += 1 }
             if isOver || text.first != "-" || text == "-" {
                 operands.append(words[index])
-                if operands.count <= 2, let next = CommandGrammar.table[path + " " + text] {
+                if operands.count <= 2, let next = CommandGrammar.named(path + " " + text) {
                     path += " " + text
                     grammar = grammar.merging(next)
                 }
@@ -123,7 +123,7 @@ struct CommandGrammar: Sendable {
 
     /// - Parameter text: options that take a value; `-x=` for attached values; `single` and `stop`, `stop2`, `stop3` as above.
     init(_ text: String) {
-        for word in text.split(separator: " ").map(String.init) {
+        for word in text.asciiSplit(" ") {
             switch word {
             case "single": isSingleDash = true
             case "stop": operandsMax = 1
@@ -163,7 +163,16 @@ struct CommandGrammar: Sendable {
         "mke2fs": ["mkfs"], "mkdosfs": ["mkfs.vfat"], "mkntfs": ["mkfs.ntfs"], "mkudffs": ["mkfs"], "newfs": ["mkfs"],
     ]
 
-    static let table: [String: CommandGrammar] = rows.reduce(into: [:]) { table, row in
-        for name in row.0.split(separator: "|") { table[String(name)] = CommandGrammar(row.1) }
+    /// The options of each command that has a row, as the row has them.
+    private static let table: [String: String] = rows.reduce(into: [:]) { table, row in
+        for name in row.0.asciiSplit("|") { table[name] = row.1 }
+    }
+    /// Read rows, as they are asked for.
+    private static let known = Memo<CommandGrammar>()
+
+    /// - Parameter name: canonical, with its verbs where these have options of their own: `git`, `git commit`. nil: no row.
+    static func named(_ name: String) -> CommandGrammar? {
+        guard let text = table[name] else { return nil }
+        return known.value(for: name) { CommandGrammar(text) }
     }
 }

@@ -164,28 +164,40 @@ struct RuleBook: Sendable {
         let rule: Rule
         let verbs: [Set<String>]
     }
-    private var entries: [String: [Entry]] = [:]
     let rules: [Rule]
+    /// Indices in `rules`.
+    private let places: [String: [Int]]
+    /// Entries of the commands that have been asked for: a block needs few of them, and a command that starts should not make all.
+    private let entries = Memo<[Entry]>()
 
     init(_ rules: [Rule]) {
         self.rules = rules
-        for rule in rules {
-            let parts = rule.command.split(separator: " ").map { Set($0.split(separator: "|").map(String.init)) }
-            for name in parts.first ?? [] {
-                entries[name, default: []].append(Entry(rule: rule, verbs: Array(parts.dropFirst())))
-            }
+        var places: [String: [Int]] = [:]
+        for (index, rule) in rules.enumerated() {
+            let names = rule.command.utf8.prefix { $0 != UInt8(ascii: " ") }
+            for name in names.split(separator: UInt8(ascii: "|")) { places[String(Substring(name)), default: []].append(index) }
         }
+        self.places = places
     }
 
     static let standard = RuleBook(RuleTable.rows)
 
-    static func words(_ text: String) -> Set<String> { Set(text.split(separator: " ").map(String.init)) }
+    static func words(_ text: String) -> Set<String> { Set(text.asciiSplit(" ")) }
+
+    private func entries(for name: String) -> [Entry] {
+        guard let indices = places[name] else { return [] }
+        return entries.value(for: name) {
+            indices.map { index in
+                let verbs = rules[index].command.asciiSplit(" ").dropFirst()
+                return Entry(rule: rules[index], verbs: verbs.map { Set($0.asciiSplit("|")) })
+            }
+        }
+    }
 
     /// Rules that this call breaks.
     func broken(by call: ShellCall, _ evaluator: ShellEvaluator, isHandedOn: Bool) -> [Rule] {
-        guard let candidates = entries[call.name] else { return [] }
         var result: [Rule] = []
-        for entry in candidates {
+        for entry in entries(for: call.name) {
             guard call.operands.count >= entry.verbs.count,
                 zip(entry.verbs, call.operands).allSatisfy({ $0.contains($1.text) })
             else { continue }

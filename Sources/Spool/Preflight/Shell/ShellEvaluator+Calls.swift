@@ -268,7 +268,7 @@ extension ShellEvaluator {
         if let canonical = CommandGrammar.canonical[name] ?? Self.versioned(name) {
             name = canonical[0]
             words = canonical.map { ShellValue($0) } + words.dropFirst()
-        } else if name.hasPrefix("mkfs."), CommandGrammar.table[name] == nil {
+        } else if name.hasPrefix("mkfs."), CommandGrammar.named(name) == nil {
             name = "mkfs"
         }
         let call = ShellCall(words, written: written, name: name, position: position)

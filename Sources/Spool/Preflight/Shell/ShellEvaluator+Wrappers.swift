@@ -230,7 +230,7 @@ extension ShellEvaluator {
         if call.has(["-N", "-O", "-V", "-G", "-Q", "-W"]) { return nil }
         var words = call.operands.dropFirst()
         // ssh takes options behind the host's name too.
-        let valued = CommandGrammar.table["ssh"]?.valued ?? []
+        let valued = CommandGrammar.named("ssh")?.valued ?? []
         while let text = words.first?.text, text.hasPrefix("-"), text.count > 1 {
             words = words.dropFirst(valued.contains(text) ? 2 : 1)
         }

@@ -59,9 +59,10 @@ struct ShfmtOperators: Sendable {
     /// Learns from the first statements of a document, which are the trees of `kinds`, in that order.
     ///
     /// - Throws: `nonsense` where a tree is not that of its sample, or two operators have one number.
-    mutating func learn(_ kinds: [ShfmtOperator], from statements: some Collection<ShfmtNode>) throws(ShellParserFailure) {
+    mutating func learn(_ kinds: [ShfmtOperator], from statements: ArraySlice<ShfmtNode>) throws(ShellParserFailure) {
         guard statements.count >= kinds.count else { throw .nonsense("a wrong probe tree") }
-        for (kind, statement) in zip(kinds, statements) {
+        for (index, kind) in kinds.enumerated() {
+            let statement = statements[statements.startIndex + index]
             guard let number = kind.number(in: statement) else { throw .nonsense("a wrong probe tree") }
             let others = known.filter { $0.kind.space == kind.space && ($0.number == number || $0.kind == kind) }
             guard others.allSatisfy({ $0.number == number && $0.kind == kind }) else { throw .nonsense("a wrong probe tree") }
