@@ -23,6 +23,12 @@ def durable_spawn(folder, count, width):
     return float(machine.output([limit("durable_loop"), os.path.join(folder, "jobs"), str(width)], cwd=folder))
 
 
+def contract_spawn(folder, count, width):
+    fill(os.path.join(folder, "jobs"), count)
+    machine.settle()
+    return float(machine.output([limit("contract_loop"), os.path.join(folder, "jobs"), str(width)], cwd=folder))
+
+
 def bash_loop(folder, count, _width):
     return run(["bash", "-c", f"for ((i = 0; i < {count}; i++)); do bash -c :; done"], folder)
 
@@ -80,6 +86,7 @@ def fill(folder, count, prompt=PROMPT, rename=False, first=0):
 ONE = {
     "limit: bare spawn": bare_spawn,
     "limit: durable spawn": durable_spawn,
+    "limit: the contract": contract_spawn,
     "flowspool": flowspool_watch,
     "bash loop": bash_loop,
     "task-spooler": task_spooler,
@@ -89,6 +96,7 @@ ONE = {
 TWO = {
     "limit: bare spawn": bare_spawn,
     "limit: durable spawn": durable_spawn,
+    "limit: the contract": contract_spawn,
     "flowspool": flowspool_watch,
     "xargs": xargs,
     "task-spooler": task_spooler,

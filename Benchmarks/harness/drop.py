@@ -30,6 +30,12 @@ def limit_durable(folder, count):
 
 
 @contextlib.contextmanager
+def limit_contract(folder, count):
+    with watch_spawn(folder, count, "contract") as contestant:
+        yield contestant
+
+
+@contextlib.contextmanager
 def watch_spawn(folder, count, mode):
     drop, times = make_drop(folder)
     command = [limit("watch_spawn"), drop, str(count), mode, limit("stamp_time"), times]
@@ -107,6 +113,7 @@ def measure(contestant, folder, count):
 ALL = {
     "limit: spawn": limit_plain,
     "limit: durable spawn": limit_durable,
+    "limit: the contract": limit_contract,
     "flowspool": flowspool_watch,
     "incron": incron,
     "inotifywait loop": inotifywait_loop,

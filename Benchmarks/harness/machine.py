@@ -16,7 +16,7 @@ import time
 BENCHMARKS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPOSITORY = os.path.dirname(BENCHMARKS)
 BUILD = os.path.join(BENCHMARKS, "build")
-LIMITS = ("spawn_loop", "durable_loop", "watch_spawn", "stamp_time", "fill")
+LIMITS = ("spawn_loop", "durable_loop", "contract_loop", "watch_spawn", "stamp_time", "fill")
 
 # No locale, no user configuration: every contestant starts its children from the same small environment.
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": BUILD, "LC_ALL": "C", "USER": "root", "SHELL": "/bin/bash"}
@@ -37,7 +37,7 @@ def compile_limits():
     for name in LIMITS:
         static = ["-static"] if name == "stamp_time" else []
         source = os.path.join(BENCHMARKS, "limits", name + ".c")
-        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", limit(name), source] + static, check=True)
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-pthread", "-o", limit(name), source] + static, check=True)
 
 
 @contextlib.contextmanager

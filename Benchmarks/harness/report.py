@@ -46,25 +46,31 @@ P50, P99 = (lambda values: percentile(values, 0.5)), (lambda values: percentile(
 
 
 def goals(results):
-    """Rows (what, to reach, measured, met or not) for each figure that was measured in this run."""
+    """Rows (what, to reach, measured, the same figure for the contract in C, met or not) for each figure of this run."""
     rows = []
 
-    def goal(what, bound, values, at_least=False, unit=""):
+    def goal(what, bound, values, at_least=False, unit="", limit=()):
         if not values:
             return
         value = median(values)
         met = value >= bound if at_least else value <= bound
         sign = "≥" if at_least else "≤"
-        rows.append([what, f"{sign} {bound:g}{unit}", f"{number(value)}{unit}", "reached" if met else "**not reached**"])
+        rows.append([what, f"{sign} {bound:g}{unit}", f"{number(value)}{unit}", number(median(limit)) if limit else "",
+                     "reached" if met else "**not reached**"])
+
+    def compared(what, bound, workload, base, at_least=False, reduce=None):
+        """A ratio to another contestant, and that of the contract to the same."""
+        goal(what, bound, ratios(results, workload, us, base, reduce), at_least,
+             limit=ratios(results, workload, "limit: the contract", base, reduce))
 
     bare, us = "limit: bare spawn", "flowspool"
-    goal("drain, 1 at a time, of the bare spawn loop", 0.85, ratios(results, "drain 1", us, bare), True)
-    goal("drain, 1 at a time, of task-spooler", 1.5, ratios(results, "drain 1", us, "task-spooler"), True)
-    goal("drain, 2 at a time, of the bare spawn loop at 2", 0.75, ratios(results, "drain 2", us, bare), True)
-    goal("drain, 2 at a time, of `xargs -P2`", 1.1, ratios(results, "drain 2", us, "xargs"), True)
-    goal("drop-to-start p50, of the durable limit", 1.2, ratios(results, "drop", us, "limit: durable spawn", P50))
-    goal("drop-to-start p99, of the durable limit", 1.5, ratios(results, "drop", us, "limit: durable spawn", P99))
-    goal("drop-to-start p50, of incron", 0.5, ratios(results, "drop", us, "incron", P50))
+    compared("drain, 1 at a time, of the bare spawn loop", 0.85, "drain 1", bare, True)
+    compared("drain, 1 at a time, of task-spooler", 1.5, "drain 1", "task-spooler", True)
+    compared("drain, 2 at a time, of the bare spawn loop at 2", 0.75, "drain 2", bare, True)
+    compared("drain, 2 at a time, of `xargs -P2`", 1.1, "drain 2", "xargs", True)
+    compared("drop-to-start p50, of the durable limit", 1.2, "drop", "limit: durable spawn", reduce=P50)
+    compared("drop-to-start p99, of the durable limit", 1.5, "drop", "limit: durable spawn", reduce=P99)
+    compared("drop-to-start p50, of incron", 0.5, "drop", "incron", reduce=P50)
     backlog = results.get("backlog", {})
     sizes = sorted(backlog, key=int)
     if len(sizes) > 1:
@@ -160,7 +166,7 @@ def write(results):
         "![Jobs per second and milliseconds from drop to start, flowspool beside its peers and limits](results.svg)", ""]
     reached = goals(results)
     if reached:
-        lines += ["## Figures to reach", ""] + table(["figure", "to reach", "measured", ""], reached)
+        lines += ["## Figures to reach", ""] + table(["figure", "to reach", "measured", "the contract in C", ""], reached)
     lines += ["## Machine and versions", ""]
     lines += table(["", ""], [list(pair) for pair in results["machine"] + results["versions"]])
     lines += ["## Workloads", ""]

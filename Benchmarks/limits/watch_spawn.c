@@ -1,19 +1,18 @@
 // Limit of "drop-to-start": waits for files that are renamed into FOLDER and starts PROGRAM once for each, by way of bash, as a
-// block would. With `durable` the durable steps come first. Ends after COUNT files.
-// Usage: watch_spawn FOLDER COUNT plain|durable PROGRAM [ARGUMENT]
-#include "common.h"
+// block would. With `durable` the durable steps come first, with `contract` all that flowspool promises before a start; what it
+// promises behind the end is done then. Ends after COUNT files. Usage: watch_spawn FOLDER COUNT plain|durable|contract PROGRAM [ARGUMENT]
+#include "contract.h"
 #include <sys/inotify.h>
 
 int main(int argc, char **argv) {
     if (argc < 5) {
-        fprintf(stderr, "usage: watch_spawn FOLDER COUNT plain|durable PROGRAM [ARGUMENT]\n");
+        fprintf(stderr, "usage: watch_spawn FOLDER COUNT plain|durable|contract PROGRAM [ARGUMENT]\n");
         return 64;
     }
     long left = atol(argv[2]);
-    int durable = strcmp(argv[3], "durable") == 0;
+    int is_durable = strcmp(argv[3], "durable") == 0, is_contract = strcmp(argv[3], "contract") == 0, number = 0;
     check(chdir(argv[1]), argv[1]);
-    check(mkdir("done", 0700), "mkdir done");
-    int journal = check(open("journal", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), "journal");
+    open_contract();
     int notify = check(inotify_init1(IN_CLOEXEC), "inotify_init1");
     check(inotify_add_watch(notify, ".", IN_MOVED_TO), "inotify_add_watch");
     char command[8192];
@@ -30,12 +29,21 @@ int main(int argc, char **argv) {
             const struct inotify_event *event = (const struct inotify_event *)at;
             at += sizeof *event + event->len;
             if (event->len == 0 || strncmp(event->name, "p", 1) != 0 || strstr(event->name, ".new")) continue;
+            left--;
+            if (is_contract) {
+                struct job job = {.number = ++number};
+                snprintf(job.name, sizeof job.name, "%s", event->name);
+                prepare(&job, 1);
+                start(&job, command);
+                reap();
+                file(&job, 1);
+                continue;
+            }
             char target[4096];
             snprintf(target, sizeof target, "done/%s", event->name);
-            if (durable) durable_steps(event->name, target, journal);
+            if (is_durable) durable_steps(event->name, target, journal);
             spawn(arguments);
             reap();
-            left--;
         }
     }
     return 0;
