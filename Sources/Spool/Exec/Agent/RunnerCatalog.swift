@@ -3,10 +3,15 @@
 
 /// Runners by name.
 public struct RunnerCatalog: Sendable {
-    public private(set) var presets: [RunnerPreset]
+    /// What `runners:` made of the built-in ones; nil: it names none, and nobody may ever ask.
+    private var changed: [RunnerPreset]?
+    public var presets: [RunnerPreset] { changed ?? RunnerPreset.builtIn }
+    /// Those that the spool has added.
+    var own: [RunnerPreset] { changed?.filter { !$0.isBuiltIn } ?? [] }
 
     /// - Throws: `invalidInput`, listing every fault with its line.
     public init(_ configuration: SpoolConfiguration) throws(FlowspoolError) {
+        if configuration.runners.isEmpty { return }
         var faults = ConfigurationFaults()
         var presets = RunnerPreset.builtIn
         for (name, node) in configuration.runners.sorted(by: { $0.key < $1.key }) {
@@ -19,7 +24,7 @@ public struct RunnerCatalog: Sendable {
             throw faults.error(
                 file: configuration.path ?? SpoolConfiguration.fileName, hint: "docs/runners.md has every key of a runner")
         }
-        self.presets = presets
+        changed = presets
     }
 
     public subscript(name: String) -> RunnerPreset? { presets.first { $0.name == name } }
@@ -45,7 +50,7 @@ public struct RunnerCatalog: Sendable {
             }
             return preset
         }
-        let own = presets.filter { $0.kind == kind && !$0.isBuiltIn }
+        let own = own.filter { $0.kind == kind }
         if let preset = own.first(where: \.isDefault) { return preset }
         if own.count == 1 { return own[0] }
         guard let preset = presets.first(where: { $0.kind == kind && $0.isDefault }) ?? presets.first(where: { $0.kind == kind })
@@ -77,7 +82,7 @@ public struct RunnerContext: Sendable {
     public init(_ configuration: SpoolConfiguration, environment: [String: String]) throws(FlowspoolError) {
         catalog = try RunnerCatalog(configuration)
         var hosts = Set(configuration.hostsAllowed.map { $0.lowercased() })
-        for preset in catalog.presets where !preset.isBuiltIn {
+        for preset in catalog.own {
             if let host = preset.baseURL.flatMap(Endpoint.init)?.hostAndPort { hosts.insert(host) }
         }
         hostsAllowed = hosts

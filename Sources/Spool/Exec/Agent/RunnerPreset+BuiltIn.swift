@@ -2,11 +2,11 @@
 
 extension RunnerPreset {
     /// All built-in runners, in the order in which they are listed.
-    static var builtIn: [RunnerPreset] {
+    static let builtIn: [RunnerPreset] = {
         var presets = [codex, claude, gemini, aider, llm, opencode, local, openai]
         for index in presets.indices { presets[index].isBuiltIn = true }
         return presets
-    }
+    }()
 
     private static func agent(_ name: String, _ command: [String], _ change: (inout RunnerPreset) -> Void) -> RunnerPreset {
         var preset = RunnerPreset(name: name, kind: .agent)

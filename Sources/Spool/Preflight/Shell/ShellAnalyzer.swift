@@ -8,7 +8,8 @@ import Foundation
 public struct ShellAnalyzer: Sendable {
     private let parser: ShellParser
     private let cache: any ShellReportCache
-    private let book = RuleBook.standard
+    /// Made while shfmt is at work for the first time.
+    private var book: RuleBook { .standard }
 
     /// The walk recurses; trees are bounded, and this is what the deepest allowed one needs with room to spare.
     private static let stackBytes = 64 << 20
