@@ -75,7 +75,7 @@ risk: build ## measure preflight's warnings on a labelled file (RISK=FILE)
 	scripts/risk-report $(BINARY) "$(RISK)"
 
 # TORTURE_FLAGS='--seed N --only PART' repeats a part that failed; '--jobs N' says how many run at a time.
-torture: build ## crash, power-loss, fault, load and fuzz proofs; 75 minutes on two cores
+torture: build ## crash, power-loss, fault, load and fuzz proofs; 90 minutes on two cores
 	@scripts/setup test
 	swift build --build-tests
 	fuzzer=$$(Tests/Fuzz/run --build); Tests/Torture/run --binary $(BINARY) --in-process --fuzzer "$$fuzzer" $(TORTURE_FLAGS)

@@ -62,10 +62,41 @@ struct AppendFile: ~Copyable {
         return [UInt8](try file.readAll(bytesMax: bytesMax))
     }
 
+    /// Calls `body` with each line, without its newline: the bytes, the offset at which they begin, and whether a newline ends them,
+    /// which may be missing behind the last. Holds a piece of the file at a time.
+    func forEachLine(bytesMax: Int, _ body: (ArraySlice<UInt8>, Int, Bool) throws -> Void) throws {
+        guard known.size <= bytesMax else { throw directory.contractTooLarge(name, bytesMax) }
+        var held: [UInt8] = []
+        // Offset of `held`, and how much of it has no newline.
+        var offset = 0
+        var seen = 0
+        while offset + held.count < size {
+            let piece = try read(at: offset + held.count, min(Self.pieceBytes, size - offset - held.count))
+            if piece.isEmpty { break }
+            held += piece
+            var start = 0
+            while let newline = held[max(start, seen)...].firstIndex(of: UInt8(ascii: "\n")) {
+                try body(held[start..<newline], offset + start, true)
+                start = newline + 1
+            }
+            held.removeFirst(start)
+            offset += start
+            seen = held.count
+        }
+        if !held.isEmpty { try body(held[...], offset, false) }
+    }
+
+    private static let pieceBytes = 1 << 18
+
     /// The last bytes, at most `count`.
     func tail(_ count: Int) throws(SystemCallError) -> [UInt8] {
         let offset = max(0, size - count)
-        var buffer = [UInt8](repeating: 0, count: size - offset)
+        return try read(at: offset, size - offset)
+    }
+
+    /// Bytes from `offset` on; fewer than `count` where the file ends.
+    private func read(at offset: Int, _ count: Int) throws(SystemCallError) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: count)
         var done = 0
         while done < buffer.count {
             let got = try directory.calls.run(.pread, path) {

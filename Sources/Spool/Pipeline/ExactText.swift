@@ -18,3 +18,29 @@ struct ExactText: Hashable, Sendable {
         if isDone == nil { for byte in text.utf8 { hasher.combine(byte) } }
     }
 }
+
+/// What stands for a text in a large set: 128 bits in place of the text itself. Two different texts have one key with a chance of
+/// 2⁻¹²⁸, and nobody can look for such texts, because the hash has a key of its own in each process (SipHash, `Hasher`).
+struct TextKey: Hashable, Sendable {
+    private let halves: (UInt64, UInt64)
+
+    /// - Parameter utf8: the text's bytes.
+    init(utf8: UnsafeRawBufferPointer) {
+        halves = (Self.hash(0, utf8), Self.hash(1, utf8))
+    }
+
+    init(_ text: String) {
+        var text = text
+        self = text.withUTF8 { TextKey(utf8: UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func hash(_ half: UInt8, _ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var hasher = Hasher()
+        hasher.combine(half)
+        hasher.combine(bytes: bytes)
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+
+    static func == (left: Self, right: Self) -> Bool { left.halves == right.halves }
+    func hash(into hasher: inout Hasher) { hasher.combine(halves.0) }
+}

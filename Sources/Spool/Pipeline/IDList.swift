@@ -11,22 +11,19 @@ import Synchronization
 public final class IDList: Sendable {
     private struct State: ~Copyable {
         var file: AppendFile
-        var ids: Set<ExactText>
+        var ids: Set<TextKey>
         /// Another program's line at the end has no newline yet.
         var isMidLine = false
     }
 
     /// The ids at one moment.
     public struct Snapshot: Sendable {
-        let ids: Set<ExactText>
-
-        public func contains(_ id: String) -> Bool { ids.contains(ExactText(id)) }
-
+        let ids: Set<TextKey>
         /// The file names in the ids.
-        var names: Set<ExactText> {
-            // `--` and twelve digits.
-            Set(ids.map { ExactText(String($0.text.unicodeScalars.dropLast(14))) })
-        }
+        let names: Set<TextKey>
+
+        public func contains(_ id: String) -> Bool { ids.contains(TextKey(id)) }
+        func holds(name: String) -> Bool { names.contains(TextKey(name)) }
     }
 
     /// 256 MiB hold some five million ids.
@@ -50,9 +47,8 @@ public final class IDList: Sendable {
     ///
     /// - Throws: as `init`.
     public static func look(_ file: ContractFile, in directory: Directory) throws -> Snapshot {
-        guard try directory.contractStatus(file.name) != nil else { return Snapshot(ids: []) }
-        let open = try AppendFile(file.name, in: directory)
-        return Snapshot(ids: try parse(try open.readAll(bytesMax: bytesMax), open.path).0)
+        guard try directory.contractStatus(file.name) != nil else { return Snapshot(ids: [], names: []) }
+        return try snapshot(of: try AppendFile(file.name, in: directory))
     }
 
     /// How many ids there are.
@@ -60,18 +56,21 @@ public final class IDList: Sendable {
 
     /// Whether `id` is in the list, as of the last `refresh`, `add` or `remove`.
     public func contains(_ id: String) -> Bool {
-        state.withLock { $0.ids.contains(ExactText(id)) }
+        state.withLock { $0.ids.contains(TextKey(id)) }
     }
 
-    /// The file names in the ids, as of the last `refresh`, `add` or `remove`.
-    var names: Set<ExactText> { state.withLock { Snapshot(ids: $0.ids).names } }
-
-    /// The ids as of now.
+    /// The ids and their file names as of now. Reads the file.
     public func snapshot() throws -> Snapshot {
         try state.withLock { state in
             try Self.refresh(&state)
-            return Snapshot(ids: state.ids)
+            return try Self.snapshot(of: state.file)
         }
+    }
+
+    private static func snapshot(of file: borrowing AppendFile) throws -> Snapshot {
+        var names: Set<TextKey> = []
+        let (ids, _) = try parse(file) { names.insert($0) }
+        return Snapshot(ids: ids, names: names)
     }
 
     /// Reads the file again if somebody else changed, replaced or deleted it. Costs one fstatat(2) where nobody did.
@@ -88,15 +87,15 @@ public final class IDList: Sendable {
     /// - Returns: false where it was there already.
     @discardableResult
     public func add(_ id: String, durably: Bool = true) throws -> Bool {
-        precondition(Self.isID(LineText.encode(id)), "not a prompt id: \(printable(id))")
+        precondition(Self.isID(LineText.encode(id).utf8), "not a prompt id: \(printable(id))")
         return try state.withLock { state in
             try Self.refresh(&state)
-            guard !state.ids.contains(ExactText(id)) else { return false }
+            guard !state.ids.contains(TextKey(id)) else { return false }
             // Below a line that its writer has left unfinished, never behind it.
             let start = state.isMidLine ? "\n" : ""
             try state.file.append(Array((start + LineText.encode(id) + "\n").utf8), durably: durably)
             state.isMidLine = false
-            state.ids.insert(ExactText(id))
+            state.ids.insert(TextKey(id))
             return true
         }
     }
@@ -108,7 +107,7 @@ public final class IDList: Sendable {
     public func remove(_ id: String) throws -> Bool {
         try state.withLock { state in
             try Self.refresh(&state)
-            guard state.ids.contains(ExactText(id)) else { return false }
+            guard state.ids.contains(TextKey(id)) else { return false }
             let line = LineText.encode(id)
             let kept = try state.file.readAll(bytesMax: Self.bytesMax)
                 .split(separator: UInt8(ascii: "\n"))
@@ -117,7 +116,7 @@ public final class IDList: Sendable {
             for line in kept { text += String(decoding: line, as: UTF8.self) + "\n" }
             try directory.replaceContract(state.file.name, with: text)
             try state.file.reopen()
-            state.ids.remove(ExactText(id))
+            state.ids.remove(TextKey(id))
             return true
         }
     }
@@ -142,8 +141,7 @@ public final class IDList: Sendable {
     /// Throws where the file would be refused; changes nothing, and makes nothing that is missing.
     static func check(_ file: ContractFile, in directory: Directory) throws {
         guard try directory.contractStatus(file.name) != nil else { return }
-        let open = try AppendFile(file.name, in: directory)
-        _ = try parse(try open.readAll(bytesMax: bytesMax), open.path)
+        _ = try parse(try AppendFile(file.name, in: directory))
     }
 
     /// Milliseconds that another program gets to end its line.
@@ -151,14 +149,14 @@ public final class IDList: Sendable {
 
     /// The ids, once whoever writes the last line is done with it, or has had its time. The kernel shows the first page of a
     /// write before the rest, so a line without its newline is mostly one that is being written this very moment.
-    private static func settled(_ file: inout AppendFile) throws -> (Set<ExactText>, Repair) {
-        var result = try parse(try file.readAll(bytesMax: bytesMax), file.path)
+    private static func settled(_ file: inout AppendFile) throws -> (Set<TextKey>, Repair) {
+        var result = try parse(file)
         for _ in 0..<settleTurnsMax {
             guard result.1.isNeeded else { break }
             usleep(1000)
             guard try file.isChanged() else { continue }
             try file.reopen()
-            result = try parse(try file.readAll(bytesMax: bytesMax), file.path)
+            result = try parse(file)
         }
         return result
     }
@@ -170,7 +168,7 @@ public final class IDList: Sendable {
         var isNeeded: Bool { if case .none = self { false } else { true } }
     }
 
-    private static func load(_ file: inout AppendFile) throws -> Set<ExactText> {
+    private static func load(_ file: inout AppendFile) throws -> Set<TextKey> {
         let (ids, repair) = try settled(&file)
         // Only after every line was judged: a file that is refused is not touched.
         switch repair {
@@ -181,28 +179,31 @@ public final class IDList: Sendable {
         return ids
     }
 
-    private static func parse(_ bytes: [UInt8], _ path: String) throws(FlowspoolError) -> (Set<ExactText>, Repair) {
-        var ids: Set<ExactText> = []
+    /// - Parameter name: called with the file name in each id.
+    private static func parse(
+        _ file: borrowing AppendFile, name: ((TextKey) -> Void)? = nil
+    ) throws -> (Set<TextKey>, Repair) {
+        var ids: Set<TextKey> = []
         var repair = Repair.none
-        var line = 1
-        var start = bytes.startIndex
-        while start < bytes.endIndex {
-            let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n"))
-            var content = bytes[start..<(newline ?? bytes.endIndex)]
-            if content.last == UInt8(ascii: "\r") { content.removeLast() }
+        var number = 0
+        let (path, size) = (file.path, file.size)
+        try file.forEachLine(bytesMax: bytesMax) { line, offset, isEnded in
+            number += 1
+            let content = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
             if let id = id(content) {
-                ids.insert(ExactText(id))
-                if newline == nil { repair = .endLine }
-            } else if newline == nil, mayBeTorn(content) {
-                repair = .cut(bytes.endIndex - start)
-            } else if newline == nil || !content.isEmpty {
-                throw foreign(path, line, content)
+                ids.insert(key(id))
+                name?(key(id.dropLast(14)))
+                if !isEnded { repair = .endLine }
+            } else if !isEnded, mayBeTorn(content) {
+                repair = .cut(size - offset)
+            } else if !isEnded || !content.isEmpty {
+                throw foreign(path, number, content)
             }
-            line += 1
-            start = (newline ?? bytes.endIndex - 1) + 1
         }
         return (ids, repair)
     }
+
+    private static func key(_ id: ArraySlice<UInt8>) -> TextKey { id.withUnsafeBytes { TextKey(utf8: $0) } }
 
     private static func foreign(_ path: String, _ line: Int, _ content: ArraySlice<UInt8>) -> FlowspoolError {
         let shown = printable(String(decoding: content.prefix(80), as: UTF8.self))
@@ -211,14 +212,17 @@ public final class IDList: Sendable {
             hint: "take that line out, or delete the file to run every prompt again")
     }
 
-    private static func id(_ content: ArraySlice<UInt8>) -> String? {
-        guard let text = String(validating: content, as: UTF8.self), isID(text) else { return nil }
-        return LineText.decode(text)
+    /// The bytes of the id that a line stands for.
+    private static func id(_ content: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard isID(content) else { return nil }
+        // Most are printable ASCII and stand for themselves.
+        if content.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: "\\") }) { return content }
+        guard let text = String(validating: content, as: UTF8.self), let id = LineText.decode(text) else { return nil }
+        return Array(id.utf8)[...]
     }
 
     /// `<name>--<12 lower-case hex digits>`, with a name.
-    private static func isID(_ line: String) -> Bool {
-        let bytes = line.utf8
+    private static func isID(_ bytes: some BidirectionalCollection<UInt8>) -> Bool {
         guard bytes.count > 14 else { return false }
         let tail = bytes.suffix(14)
         return tail.starts(with: "--".utf8)

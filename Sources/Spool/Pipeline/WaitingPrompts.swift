@@ -21,7 +21,6 @@ public struct WaitingPrompts: Sendable {
     public init(
         root: Directory, ledger: Ledger?, state: IDList.Snapshot, keepsAll: Bool, sizeMax: Int, isSettled: (Job) -> Bool
     ) throws {
-        let doneNames = state.names
         let kept = try ledger?.read { try $0.keptFiles() } ?? [:]
         var names: [String] = []
         var settled = Set<ExactText>()
@@ -33,7 +32,7 @@ public struct WaitingPrompts: Sendable {
             let key = ExactText(name.text)
             if let job = kept[key], try job.fromPlace != nil || KeptPrompt.isAsItWas(job, in: root, sizeMax: sizeMax) {
                 if isSettled(job) { settled.insert(key) }
-            } else if doneNames.contains(key), let status = try root.status(name.text),
+            } else if state.holds(name: name.text), let status = try root.status(name.text),
                 let prompt = try KeptPrompt.read(name.text, status, in: root, sizeMax: sizeMax),
                 keepsAll || prompt.settings.movesToCompleted == false, state.contains(prompt.id)
             {

@@ -175,6 +175,43 @@ private let b = "b.md--ba9876543210"
         #expect(try folder.text(.failed) == "\(a)\n")
         #expect(list.contains(a))
     }
+
+    /// The file is read in pieces of 256 KiB: with lines of 64 bytes each piece ends with one, with 61 in the middle of one.
+    @Test(arguments: [64, 61]) func init_fileOfManyPieces_hasEachIDOnce(lineBytes: Int) throws {
+        let folder = try ContractFolder()
+        let count = 20_000
+        let ids = (0..<count).map { number in
+            let digits = String(number)
+            let name = String(repeating: "0", count: lineBytes - 15 - 3 - digits.count) + digits + ".md"
+            return name + "--0123456789ab"
+        }
+        // The last has no newline yet.
+        try folder.write(ids.joined(separator: "\n"), to: .state)
+        #expect(try folder.text(.state).utf8.count == count * lineBytes - 1)
+        let list = try IDList(.state, in: folder.directory)
+        #expect(list.count == count)
+        #expect(ids.allSatisfy { list.contains($0) })
+        #expect(try folder.text(.state).hasSuffix("\n"))
+        let snapshot = try list.snapshot()
+        #expect(snapshot.ids.count == count && snapshot.names.count == count)
+        #expect(snapshot.holds(name: String(ids[count - 1].dropLast(14))) && !snapshot.holds(name: ids[0]))
+        #expect(try !list.add(ids[4096]))
+    }
+
+    @Test func init_lineOfSeveralPieces_isRefusedByItsNumber() throws {
+        let folder = try ContractFolder()
+        try folder.write(a + "\n" + String(repeating: "x", count: 1 << 20) + "\n", to: .state)
+        let error = #expect(throws: FlowspoolError.self) { try IDList(.state, in: folder.directory) }
+        #expect(error?.message.contains("line 2") == true)
+    }
+
+    @Test func snapshot_namesWithEscapes_areThoseOfTheFiles() throws {
+        let folder = try ContractFolder()
+        let list = try IDList(.state, in: folder.directory)
+        try list.add("new\nline \\ é.md--0123456789ab")
+        let snapshot = try list.snapshot()
+        #expect(snapshot.holds(name: "new\nline \\ é.md") && snapshot.contains("new\nline \\ é.md--0123456789ab"))
+    }
 }
 
 @Suite struct LineTextTests {
