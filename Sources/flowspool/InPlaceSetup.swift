@@ -26,7 +26,10 @@ struct InPlaceChoice: Hashable {
     var toggles: [ToggleFlag] = []
     var execMode: String?
 
-    func setup(command: String, timeoutSeconds: Double? = nil) throws -> InPlaceSetup {
+    /// - Parameter cache: of shell blocks that are analyzed already.
+    func setup(
+        command: String, timeoutSeconds: Double? = nil, cache: InMemoryShellReportCache = InMemoryShellReportCache()
+    ) throws -> InPlaceSetup {
         let repoRoot = try profile.findRepoRoot()
         let path = SpoolOptions.path(flag: spool)
         let configuration = SpoolFolder.isSpool(path) ? try SpoolConfiguration.load(spool: path) : SpoolConfiguration()
@@ -41,7 +44,7 @@ struct InPlaceChoice: Hashable {
             spoolPath: SpoolFolder.isSpool(path) ? path : nil)
         let preflight = try PreflightSetup.make(
             facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: nil,
-            modes: Set(runners.keys), runners: agents)
+            modes: Set(runners.keys), runners: agents, cache: cache)
         return InPlaceSetup(configuration: configuration, settings: settings, runners: runners, preflight: preflight)
     }
 }

@@ -80,7 +80,10 @@ struct PreflightRun: Hashable {
 
     func run() async throws {
         try await reportingErrors {
-            let setup = try choice.setup(command: "preflight")
+            let cache = InMemoryShellReportCache()
+            let ahead = files.first.map { file in Task { await PreflightSetup.analyzeAhead(file, cache: cache) } }
+            let setup = try choice.setup(command: "preflight", cache: cache)
+            await ahead?.value
             var elements: [JSON] = []
             var entries: [SARIFReport.Entry] = []
             var code: Int32 = 0

@@ -19,14 +19,15 @@ enum PreflightSetup {
         ]
     }
 
-    /// - Parameter ledger: where the analysis of shell blocks is kept; nil: in this process only, and the first block then proves
-    ///   shfmt (`ShellChecking.fault`), which a run does before it takes any job.
+    /// - Parameters:
+    ///   - ledger: where the analysis of shell blocks is kept; nil: in `cache`, and the first block then proves shfmt
+    ///     (`ShellChecking.fault`), which a run does before it takes any job.
     /// - Throws: `FlowspoolError` where shfmt is missing or too old: nothing runs that was not judged.
     static func make(
         _ facts: RunFacts, _ configuration: SpoolConfiguration, searchPath: String, ledger: Ledger?, modes: Set<ExecMode>,
-        runners: RunnerContext
+        runners: RunnerContext, cache: InMemoryShellReportCache = InMemoryShellReportCache()
     ) throws -> Preflight {
-        let cache: any ShellReportCache = ledger.map { LedgerShellCache(ledger: $0) } ?? InMemoryShellReportCache()
+        let cache: any ShellReportCache = ledger.map { LedgerShellCache(ledger: $0) } ?? cache
         var context = PreflightContext(
             repoRoot: facts.repoRoot, searchPath: searchPath, modesAllowed: configuration.modes.intersection(modes),
             modeOverride: facts.execMode, modeDefault: configuration.execMode ?? .script, sizeMax: configuration.sizeLimitBytes)
@@ -35,6 +36,20 @@ enum PreflightSetup {
             context: context,
             resolver: facts.resolver,
             shell: try ShellAnalyzer(
-                searchPath: environment["PATH"] ?? "/usr/bin:/bin", cache: cache, isProvenFirst: ledger != nil))
+                searchPath: searchPathOfTools, cache: cache, isProvenFirst: ledger != nil))
+    }
+
+    private static var searchPathOfTools: String { environment["PATH"] ?? "/usr/bin:/bin" }
+
+    /// Has shfmt at work on the blocks of a file while policy and configuration are read. What comes of it is kept in `cache`, under
+    /// the digest of each block's text; nothing else is: whatever is wrong here is found, and said, when the file has its turn.
+    static func analyzeAhead(_ file: String, cache: InMemoryShellReportCache) async {
+        let sizeMax = SpoolConfiguration().sizeLimitBytes
+        guard let place = try? PromptInPlace(path: file, sizeMax: sizeMax), place.bytes.count <= sizeMax,
+            let analyzer = try? ShellAnalyzer(searchPath: searchPathOfTools, cache: cache, isProvenFirst: false)
+        else { return }
+        let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
+        guard prompt.settings.execMode ?? ExecMode.script.rawValue == ExecMode.script.rawValue else { return }
+        for block in prompt.blocks where !block.marks.isSkipped { _ = await analyzer.analyze(block) }
     }
 }

@@ -31,7 +31,8 @@ enum FrontMatterYAML {
         }
         do {
             // The encoding is given: Yams would otherwise read the environment on every call, and print what it finds there.
-            return try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
+            // Nodes are all that is asked for: nothing is constructed of them.
+            return try Parser(yaml: text, resolver: .basic, constructor: Constructor([:], [:], [:]), encoding: .utf8).singleRoot()
         } catch let error as YamlError {
             throw problem(error)
         } catch {
