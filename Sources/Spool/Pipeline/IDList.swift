@@ -68,8 +68,11 @@ public final class IDList: Sendable {
     }
 
     private static func snapshot(of file: borrowing AppendFile) throws -> Snapshot {
-        var names: Set<TextKey> = []
-        let (ids, _) = try parse(file) { names.insert($0) }
+        var (ids, names) = (emptySet(for: file), emptySet(for: file))
+        _ = try forEachID(in: file) { id in
+            ids.insert(key(id))
+            names.insert(key(id.dropLast(14)))
+        }
         return Snapshot(ids: ids, names: names)
     }
 
@@ -141,7 +144,7 @@ public final class IDList: Sendable {
     /// Throws where the file would be refused; changes nothing, and makes nothing that is missing.
     static func check(_ file: ContractFile, in directory: Directory) throws {
         guard try directory.contractStatus(file.name) != nil else { return }
-        _ = try parse(try AppendFile(file.name, in: directory))
+        _ = try forEachID(in: try AppendFile(file.name, in: directory)) { _ in }
     }
 
     /// Milliseconds that another program gets to end its line.
@@ -179,11 +182,14 @@ public final class IDList: Sendable {
         return ids
     }
 
-    /// - Parameter name: called with the file name in each id.
-    private static func parse(
-        _ file: borrowing AppendFile, name: ((TextKey) -> Void)? = nil
-    ) throws -> (Set<TextKey>, Repair) {
-        var ids: Set<TextKey> = []
+    private static func parse(_ file: borrowing AppendFile) throws -> (Set<TextKey>, Repair) {
+        var ids = emptySet(for: file)
+        let repair = try forEachID(in: file) { ids.insert(key($0)) }
+        return (ids, repair)
+    }
+
+    /// - Returns: what the last line needs.
+    private static func forEachID(in file: borrowing AppendFile, _ body: (ArraySlice<UInt8>) -> Void) throws -> Repair {
         var repair = Repair.none
         var number = 0
         let (path, size) = (file.path, file.size)
@@ -191,8 +197,7 @@ public final class IDList: Sendable {
             number += 1
             let content = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
             if let id = id(content) {
-                ids.insert(key(id))
-                name?(key(id.dropLast(14)))
+                body(id)
                 if !isEnded { repair = .endLine }
             } else if !isEnded, mayBeTorn(content) {
                 repair = .cut(size - offset)
@@ -200,8 +205,16 @@ public final class IDList: Sendable {
                 throw foreign(path, number, content)
             }
         }
-        return (ids, repair)
+        return repair
     }
+
+    /// With room for what such a file mostly holds: growing step by step costs as much as reading.
+    private static func emptySet(for file: borrowing AppendFile) -> Set<TextKey> {
+        Set(minimumCapacity: file.size / idBytesUsual)
+    }
+
+    /// A short name, its digest and the newline.
+    private static let idBytesUsual = 32
 
     private static func key(_ id: ArraySlice<UInt8>) -> TextKey { id.withUnsafeBytes { TextKey(utf8: $0) } }
 
