@@ -45,8 +45,39 @@ class Spool:
         return subprocess.run(self.command(*arguments), cwd=self.folder, env=environment(), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
 
-    def watch(self, profile, *more):
-        return self.command("watch", "--drain", "--spool", self.path, "--profile", profile, *more)
+    def watch(self, profile, *more, drains=True):
+        return self.command("watch", *(["--drain"] if drains else []), "--spool", self.path, "--profile", profile, *more)
+
+    def play(self, profile, env, alone=False, seconds=60):
+        """One run until nothing is left, or until it dies. With `alone` it watches, and each prompt is dropped when the one before it
+        is filed and nothing else is at work; where it died, the others stand in the spool afterwards. Returns its exit status and what
+        it said on standard error."""
+        log = tempfile.TemporaryFile()
+        aside = os.path.join(self.folder, "aside")
+        if alone:
+            os.mkdir(aside)
+            for name in self.dropped:
+                os.rename(os.path.join(self.path, name), os.path.join(aside, name))
+        process = subprocess.Popen(self.watch(profile, drains=not alone), cwd=self.folder, env=env, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=log)
+        end = time.monotonic() + seconds
+        try:
+            if alone:
+                wait = lambda condition: wait_for(condition, process, end)
+                wait(lambda: os.path.exists(os.path.join(self.path, "runs", ".begun")))
+                for name in self.dropped:
+                    os.rename(os.path.join(aside, name), os.path.join(self.path, name))
+                    wait(lambda: any(os.path.exists(os.path.join(self.path, place, name)) for place in ("done", "failed", "held")))
+                process.terminate()
+            process.wait(timeout=max(1, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise Broken("the run hung")
+        for name in os.listdir(aside) if alone else []:
+            os.rename(os.path.join(aside, name), os.path.join(self.path, name))
+        log.seek(0)
+        return process.returncode, log.read().decode(errors="replace")
 
     def drain(self, profile, *more, timeout=60):
         return subprocess.run(self.watch(profile, *more), cwd=self.folder, env=environment(), stdin=subprocess.DEVNULL,
@@ -133,6 +164,14 @@ class Spool:
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_for(condition, process, end):
+    """Until `condition`, or until the process is dead."""
+    while not condition() and process.poll() is None:
+        if time.monotonic() > end:
+            raise subprocess.TimeoutExpired(process.args, 0)
+        time.sleep(0.002)
 
 
 def is_text(raw):

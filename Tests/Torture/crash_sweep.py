@@ -3,7 +3,7 @@
 # the spool: nothing lost, nothing run beyond its budget, no child of the dead run alive, the spool drained. Then kills it at random
 # times under load.
 #
-#   crash_sweep.py [--binary PATH] [--quick] [--seed N] [--random N] [--profile P] [--at N]
+#   crash_sweep.py [--binary PATH] [--quick] [--seed N] [--random N] [--profile P] [--alone] [--at N]
 
 import argparse
 import os
@@ -20,13 +20,17 @@ BUDGET = {"production": 1, "poc": 2}
 RUN_SECONDS = 120
 
 
-def fill(spool, has_inodes=True):
-    """Prompts of every kind. Without `has_inodes` those are left out whose identity the ledger notes by inode."""
+def fill(spool, has_inodes=True, alone=False):
+    """Prompts of every kind. Without `has_inodes` those are left out whose identity the ledger notes by inode. With `alone` only what
+    is filed at once."""
     def trace(name, block):
         return f'echo {name}#{block} >> "{spool.trace}"'
     spool.drop("ok.md", trace("ok.md", 1))
     spool.drop("bad.md", trace("bad.md", 1) + "; exit 3")
     spool.drop("multi.md", trace("multi.md", 1), trace("multi.md", 2), trace("multi.md", 3), front="priority: 2")
+    if alone:
+        spool.drop("last.md", trace("last.md", 1))
+        return {"bad.md": "failed"}
     spool.drop_bytes("data.csv", b"a,b\n")
     places = {"data.csv": "failed", "bad.md": "failed"}
     if has_inodes:
@@ -36,16 +40,9 @@ def fill(spool, has_inodes=True):
     return places
 
 
-def kill_at(spool, profile, when, shim):
+def kill_at(spool, profile, when, shim, alone):
     """One run that dies before the n-th call; False where it made fewer."""
-    process = subprocess.Popen(spool.watch(profile), cwd=spool.folder, env=shimmed(spool, shim, TORTURE_KILL=str(when)),
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        process.wait(timeout=RUN_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise Broken(f"call {when}: the run hung")
-    return process.returncode == -9
+    return spool.play(profile, shimmed(spool, shim, TORTURE_KILL=str(when)), alone, RUN_SECONDS)[0] == -9
 
 
 def drain(spool, profile, note):
@@ -72,14 +69,14 @@ def drain(spool, profile, note):
     return first
 
 
-def sweep(binary, shim, profile, points, figures):
+def sweep(binary, shim, profile, points, figures, alone):
     for when in points:
         spool = Spool(binary, tempfile.mkdtemp(prefix="flowspool-torture-"))
-        places = fill(spool)
-        note = f"{profile}, killed before call {when}"
+        places = fill(spool, alone=alone)
+        note = f"{profile}{', dropped alone' * alone}, killed before call {when}"
         killed = True
         try:
-            killed = kill_at(spool, profile, when, shim)
+            killed = kill_at(spool, profile, when, shim, alone)
             figures["kills"] += killed
             first = drain(spool, profile, note)
             figures["restarts"] += 1
@@ -96,13 +93,12 @@ def sweep(binary, shim, profile, points, figures):
             return
 
 
-def total(binary, shim, profile):
+def total(binary, shim, profile, alone=False):
     """How many calls a run makes that nobody kills; another run may make a few more."""
     spool = Spool(binary, tempfile.mkdtemp(prefix="flowspool-torture-"))
-    fill(spool)
+    fill(spool, alone=alone)
     path = os.path.join(spool.folder, "count")
-    subprocess.run(spool.watch(profile), cwd=spool.folder, env=shimmed(spool, shim, TORTURE_COUNT=path), stdin=subprocess.DEVNULL,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+    spool.play(profile, shimmed(spool, shim, TORTURE_COUNT=path), alone)
     with open(path) as file:
         count = int(file.read())
     spool.remove()
@@ -154,6 +150,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     parser.add_argument("--random", type=int)
     parser.add_argument("--profile", choices=list(BUDGET))
+    parser.add_argument("--alone", action="store_true", help="prompts are dropped one by one into a spool that is watched; no random kills")
     parser.add_argument("--at", type=int)
     options = parser.parse_args()
     binary = find_binary(options.binary)
@@ -164,10 +161,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         shim = build_shim(folder)
         for profile in [options.profile] if options.profile else ["production"] if options.quick else ["production", "poc"]:
-            count = total(binary, shim, profile)
+            count = total(binary, shim, profile, options.alone)
             points = [options.at] if options.at else sorted(rng.sample(range(1, count), min(count - 1, 15))) if options.quick else range(1, 2 * count)
-            sweep(binary, shim, profile, points, figures)
+            sweep(binary, shim, profile, points, figures, options.alone)
             figures[f"calls_{profile}"] = count
+            if options.alone:
+                continue
             kills = options.random if options.random is not None else 20 if options.quick else 1000
             storm(binary, profile, kills, rng, figures)
     times = [round(1000 * seconds) for seconds in sorted(figures.pop("first_seconds"))]

@@ -3,12 +3,13 @@
 # EINTR. The run goes on or ends with a clear error; the next one finishes everything. Then a file system that is really full, and one
 # that is really read-only (as root, on a small tmpfs; left out where that may not be mounted).
 #
-#   fault_sweep.py [--binary PATH] [--quick] [--seed N] [--all] [--at N:ERRNO]
+#   fault_sweep.py [--binary PATH] [--quick] [--seed N] [--all] [--alone] [--at N:ERRNO]
 
 import argparse
 import errno
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,26 +22,20 @@ ERRORS = ["EIO", "ENOSPC", "EACCES", "EMFILE", "EINTR"]
 PROFILE = "production"
 
 
-def attempt(spool, env, note):
+def attempt(spool, env, note, alone):
     """One run under a fault: any end but a hang, a crash or a bug."""
-    process = subprocess.Popen(spool.watch(PROFILE), cwd=spool.folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
-    try:
-        _, error = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise Broken(f"{note}: the run hung")
-    if process.returncode < 0 or process.returncode == 70:
-        raise Broken(f"{note}: ended with {process.returncode}: {error.decode()}")
-    return process.returncode, error.decode()
+    status, error = spool.play(PROFILE, env, alone)
+    # A watching run is ended by a signal, and may be told of it before it listens.
+    if status == 70 or (status < 0 and not (alone and status == -signal.SIGTERM)):
+        raise Broken(f"{note}: ended with {status}: {error}")
 
 
-def one(binary, shim, when, name, figures):
+def one(binary, shim, when, name, figures, alone):
     spool = Spool(binary, tempfile.mkdtemp(prefix="flowspool-torture-"))
-    places = fill(spool)
-    note = f"call {when} fails with {name}"
+    places = fill(spool, alone=alone)
+    note = f"{'dropped alone, ' * alone}call {when} fails with {name}"
     try:
-        attempt(spool, shimmed(spool, shim, TORTURE_FAIL=f"{when}:{getattr(errno, name)}"), note)
+        attempt(spool, shimmed(spool, shim, TORTURE_FAIL=f"{when}:{getattr(errno, name)}"), note, alone)
         drain(spool, PROFILE, note)
         spool.judge(BUDGET[PROFILE], note, places)
         figures["faults"] += 1
@@ -103,6 +98,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     parser.add_argument("--all", action="store_true", help="every call with every error: two and a half times as long")
+    parser.add_argument("--alone", action="store_true", help="prompts are dropped one by one into a spool that is watched")
     parser.add_argument("--at", help="one fault, CALL:ERROR, as a failure names it")
     options = parser.parse_args()
     binary = find_binary(options.binary)
@@ -112,7 +108,7 @@ def main():
     began = now()
     with tempfile.TemporaryDirectory() as folder:
         shim = build_shim(folder)
-        count = total(binary, shim, PROFILE)
+        count = total(binary, shim, PROFILE, options.alone)
         # Each call with one error of its own in turn and with EIO; `--all` with every error. In process every call meets every error
         # (Tests/SpoolTests/Jobs/FaultSweepTests.swift).
         points = [(when, name) for when in range(1, count + 1)
@@ -122,14 +118,19 @@ def main():
         if options.at:
             points = [(int(options.at.split(":")[0]), options.at.split(":")[1])]
         for when, name in points:
-            one(binary, shim, when, name, figures)
+            one(binary, shim, when, name, figures, options.alone)
             if when % 100 == 0:
                 progress(f"call {when} of {count}: {len(figures['broken'])} broken")
-    on_tmpfs(binary, figures, "full", fill_up, lambda folder: os.unlink(os.path.join(folder, "ballast")))
-    on_tmpfs(binary, figures, "read_only", lambda folder: mount("-o", "remount,ro", folder), lambda folder: mount("-o", "remount,rw", folder))
+    if not options.alone:
+        on_file_systems(binary, figures)
     broken = figures.pop("broken")
     report("fault_sweep", **figures, calls=count, seconds=round(now() - began, 1), **broken_figures(broken))
     sys.exit(1 if broken else 0)
+
+
+def on_file_systems(binary, figures):
+    on_tmpfs(binary, figures, "full", fill_up, lambda folder: os.unlink(os.path.join(folder, "ballast")))
+    on_tmpfs(binary, figures, "read_only", lambda folder: mount("-o", "remount,ro", folder), lambda folder: mount("-o", "remount,rw", folder))
 
 
 if __name__ == "__main__":

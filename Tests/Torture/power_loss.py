@@ -8,7 +8,7 @@
 # - fdatasync makes that file's data sure, and no names.
 # - What is not sure: each write alone may be there, or not; names are lost as a tail of their order (with --weak: each alone).
 #
-#   power_loss.py [--binary PATH] [--quick] [--seed N] [--profile P] [--prefixes N] [--weak] [--at N:VARIANT]
+#   power_loss.py [--binary PATH] [--quick] [--seed N] [--profile P] [--prefixes N] [--weak] [--alone] [--at N:VARIANT]
 
 import argparse
 import os
@@ -26,10 +26,9 @@ with open("/proc/sys/kernel/random/boot_id", "rb") as boot_file:
     BOOT = boot_file.read().strip()
 
 
-def record(spool, shim, profile):
+def record(spool, shim, profile, alone):
     log = os.path.join(spool.folder, "calls")
-    subprocess.run(spool.watch(profile), cwd=spool.folder, env=shimmed(spool, shim, TORTURE_LOG=log, TORTURE_TRACE=spool.trace),
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+    spool.play(profile, shimmed(spool, shim, TORTURE_LOG=log, TORTURE_TRACE=spool.trace), alone)
     calls = []
     with open(log, "rb") as file:
         data = file.read()
@@ -95,6 +94,9 @@ class Disk:
                     names[a], names[b] = names[b], names[a]
             else:
                 names[b] = names.pop(a)
+                # A folder takes along what is in it.
+                for path in [path for path in names if path.startswith(a + b"/")] if names[b] is None else []:
+                    names[b + path[len(a):]] = names.pop(path)
 
     def do(self, call, weak):
         kind, a, b, offset, flags, _, data = call
@@ -198,6 +200,7 @@ def main():
     parser.add_argument("--binary")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--weak", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="prompts are dropped one by one into a spool that is watched")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31))
     parser.add_argument("--prefixes", type=int)
     parser.add_argument("--profile", choices=list(BUDGET), default="production")
@@ -208,10 +211,10 @@ def main():
     began = now()
     spool = Spool(binary, tempfile.mkdtemp(prefix="flowspool-torture-"))
     # A replay gives files new inodes, and those that the ledger knows by inode would be other files.
-    places = fill(spool, has_inodes=False)
+    places = fill(spool, has_inodes=False, alone=options.alone)
     before = Disk(spool.path)
     with tempfile.TemporaryDirectory() as folder:
-        calls = record(spool, build_shim(folder), options.profile)
+        calls = record(spool, build_shim(folder), options.profile, options.alone)
     with open(spool.trace) as file:
         trace = file.read()
     spool.recorded = spool.path
