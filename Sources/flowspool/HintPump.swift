@@ -12,7 +12,8 @@ final class HintPump: Sendable {
     private func take(_ event: FolderEvent) {
         let hint: SpoolHint =
             switch event {
-            case .appeared(let name), .vanished(let name): .file(name)
+            case .appeared(let name): .file(name)
+            case .vanished(let name): .gone(name)
             case .rescan(.overflow): .overflow
             case .rescan(.replaced): .replaced
             case .rescan: .everything

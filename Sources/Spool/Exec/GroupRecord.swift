@@ -28,14 +28,18 @@ final class GroupRecord: Sendable {
     }
 
     /// Writes down the group that `leader` leads. Returns the slot, to be emptied with `remove`.
-    func add(_ leader: pid_t) -> Int? {
+    ///
+    /// - Parameter before: the tick before it was started. Where the present tick is the same, so is that of its start, and /proc
+    ///   need not be asked, which waits for the execve(2) that is under way.
+    func add(_ leader: pid_t, startedAfter before: UInt64? = nil) -> Int? {
         let slot = taken.withLock { taken -> Int? in
             guard let free = (0..<Self.slotsMax).first(where: { !taken.contains($0) }) else { return nil }
             taken.insert(free)
             return free
         }
         guard let slot else { return nil }
-        let start = ProcessFacts(pid: leader)?.startTicks ?? 0
+        let isSameTick = before != nil && before == ProcessTable.ticksSinceBoot()
+        let start = (isSameTick ? before : ProcessFacts(pid: leader)?.startTicks) ?? 0
         write("\(leader) \(start) \(getsid(0)) \(boot)", slot)
         return slot
     }

@@ -73,13 +73,14 @@ public struct LocalExecutor: Executor {
     private func runDirectly(_ launch: Launch, cancel: CancelSignal, deadline: UInt64?) async -> Outcome {
         let work: @Sendable () -> Outcome = {
             let child: (pid: pid_t, pidfd: Int32)
+            let tick = ProcessTable.ticksSinceBoot()
             do throws(NotStarted) {
                 child = try launch.start()
             } catch {
                 return Outcome(ending: .notStarted(error.text))
             }
             defer { close(child.pidfd) }
-            let slot = groups?.add(child.pid)
+            let slot = groups?.add(child.pid, startedAfter: tick)
             defer { slot.map { groups?.remove($0) } }
             var watch = ChildWatch(
                 leader: child.pid, runDirectory: launch.runDirectory, streams: launch.streams, cancel: cancel,

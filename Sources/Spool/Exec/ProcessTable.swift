@@ -105,6 +105,15 @@ enum ProcessTable {
         }
     }
 
+    /// The present moment as the field `starttime` of proc(5) counts it: whole clock ticks since boot, suspended time included.
+    static func ticksSinceBoot() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        // 100 on every Linux (sysconf(3), _SC_CLK_TCK); the kernel divides nanoseconds likewise (nsec_to_clock_t).
+        let perSecond = UInt64(max(1, sysconf(Int32(_SC_CLK_TCK))))
+        return UInt64(time.tv_sec) * perSecond + UInt64(time.tv_nsec) / (1_000_000_000 / perSecond)
+    }
+
     /// Names the machine's uptime: a pid and a start time mean nothing after a reboot.
     static func bootIdentifier() -> String {
         let bytes = read("/proc/sys/kernel/random/boot_id", bytesMax: 64) ?? []

@@ -22,6 +22,9 @@ struct RunFolder: Sendable {
         if status.mode != 0o700 { try calls.run(.fchmod, path) { fchmod(directory.descriptor, 0o700) } }
     }
 
+    /// One that was made with mode 0700.
+    init(_ directory: Directory) { self.directory = directory }
+
     static func blockName(_ number: Int) -> String { "block-\(threeDigits(number)).sh" }
     static func logName(_ number: Int) -> String { "block-\(threeDigits(number)).log" }
 
@@ -37,6 +40,11 @@ struct RunFolder: Sendable {
         let file = try create(name)
         if try file.status().mode != 0o600 { try file.setMode(0o600) }
         if !bytes.isEmpty { try file.write(bytes) }
+    }
+
+    /// Fills an empty file that this process has made.
+    func fill(_ name: String, _ bytes: Data) throws(SystemCallError) {
+        if !bytes.isEmpty { try directory.openForWriting(name).write(bytes) }
     }
 
     private func holds(_ name: String, _ bytes: Data) throws(SystemCallError) -> Bool {

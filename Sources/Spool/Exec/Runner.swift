@@ -47,6 +47,8 @@ public struct AttemptRequest: Sendable {
     public var repoRoot: String
     /// Limit for the whole attempt, in seconds.
     public var timeoutSeconds: Double
+    /// What `makeReady` has made for this attempt; nil: nothing.
+    var ready: ReadyAttempt?
 
     public init(
         job: Int64, attempt: Int, prompt: PromptFile, promptPath: String, promptDirectory: String, runDirectory: String,
@@ -151,12 +153,24 @@ public enum AttemptEvent: Sendable, Hashable {
     case blockFinished(BlockResult)
 }
 
+/// What was made in an attempt's run folder before its turn came. Only this process writes there until then.
+public struct ReadyAttempt: Sendable {
+    let folder: RunFolder
+    /// Names of files that hold already what the attempt begins with.
+    let files: Set<String>
+
+    /// Whether the folder is still there: somebody may have cleared the runs away while the job waited for a slot.
+    var isStillThere: Bool { ((try? folder.directory.status())?.links ?? 0) > 0 }
+}
+
 /// Something that can carry out a prompt.
 public protocol Runner: Sendable {
     /// Does what can be done before the attempt is recorded as started: it makes files in the run folder, which exists, and
     /// starts nothing. `run` does what is missing, so it may be left out, fail unseen, or be done for an attempt that never
     /// comes.
-    func makeReady(_ request: AttemptRequest)
+    ///
+    /// - Returns: what it has made, for `AttemptRequest.ready`; nil where it has made nothing that helps.
+    func makeReady(_ request: AttemptRequest) -> ReadyAttempt?
 
     /// Makes one attempt. Never throws: whatever goes wrong is an outcome with a class and a message.
     ///
@@ -168,5 +182,5 @@ public protocol Runner: Sendable {
 }
 
 extension Runner {
-    public func makeReady(_ request: AttemptRequest) {}
+    public func makeReady(_ request: AttemptRequest) -> ReadyAttempt? { nil }
 }

@@ -16,6 +16,8 @@ struct ScriptAttempt {
     private var result: AttemptResult
     /// What is left of the attempt's bound for logs.
     private var logBytesLeft: Int
+    /// Files that were made ahead and not come to yet.
+    private var madeAhead: Set<String>
     /// A block that printed nothing must still be able to say why it failed, however much the ones before it printed.
     private static let logBytesLeast = 64 << 10
 
@@ -31,6 +33,7 @@ struct ScriptAttempt {
         environment = request.environment.merging(Self.names(for: request)) { _, own in own }
         handed = Self.handedOn(to: request)
         logBytesLeft = logBytesMax
+        madeAhead = request.ready?.files ?? []
         result = AttemptResult(outcome: .success, lastOKBlock: request.firstBlock - 1)
     }
 
@@ -52,19 +55,37 @@ struct ScriptAttempt {
         HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
     }
 
-    /// Makes the files that the first block needs. Done ahead, because making a file waits for whatever fsync is under way.
-    static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) {
+    /// Makes the files that the first block needs; `request.ready` has those that are there and empty. Done ahead, because making a file waits for whatever fsync is under way.
+    static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) -> ReadyAttempt {
         try folder.write(RunFolder.environmentName, handedOn(to: request).file)
         guard let block = request.prompt.blocks.first(where: { $0.number >= request.firstBlock && !$0.marks.isSkipped }) else {
-            return
+            return ReadyAttempt(folder: folder, files: [RunFolder.environmentName])
         }
-        try folder.write(RunFolder.blockName(block.number), Data(block.text.utf8))
+        let (script, text) = (RunFolder.blockName(block.number), Data(block.text.utf8))
+        if request.ready?.files.contains(script) == true { try folder.fill(script, text) } else { try folder.write(script, text) }
         try folder.write(RunFolder.logName(block.number), Data())
+        return ReadyAttempt(folder: folder, files: [RunFolder.environmentName, RunFolder.blockName(block.number)])
+    }
+
+    /// The files that most first attempts begin with.
+    static let prefilled: Set = [RunFolder.environmentName, RunFolder.blockName(1), RunFolder.logName(1)]
+
+    /// Makes these, empty, in a folder whose job is not known yet.
+    static func prefill(_ folder: RunFolder) throws(SystemCallError) {
+        for name in prefilled { try folder.write(name, Data()) }
+    }
+
+    /// Whether an attempt begins with what `prefill` makes, and would not be left with a log that is not its own.
+    static func beginsPrefilled(_ prompt: PromptFile) -> Bool { prompt.blocks.first?.marks.isSkipped == false }
+
+    /// Makes a file of the folder, unless it was made ahead as it is to be.
+    private mutating func make(_ name: String, _ bytes: Data) throws(SystemCallError) {
+        if madeAhead.remove(name) == nil { try folder.write(name, bytes) }
     }
 
     mutating func run(gate: CompletionGate) async -> AttemptResult {
         do throws(SystemCallError) {
-            try folder.write(RunFolder.environmentName, handed.file)
+            try make(RunFolder.environmentName, handed.file)
             _ = handed.take(handed.file)
         } catch {
             return stop(.runner, block: nil, "\(error)")
@@ -116,9 +137,9 @@ struct ScriptAttempt {
         return takeHandedOn(after: block)
     }
 
-    private func command(for block: Block, timeoutSeconds: Double) throws(SystemCallError) -> Command {
+    private mutating func command(for block: Block, timeoutSeconds: Double) throws(SystemCallError) -> Command {
         let script = RunFolder.blockName(block.number)
-        try folder.write(script, Data(block.text.utf8))
+        try make(script, Data(block.text.utf8))
         let flags: [String] =
             switch block.shell {
             case .bash, .zsh: ["-euo", "pipefail"]

@@ -20,10 +20,10 @@ public struct ScriptRunner: Runner {
         self.calls = calls
     }
 
-    public func makeReady(_ request: AttemptRequest) {
+    public func makeReady(_ request: AttemptRequest) -> ReadyAttempt? {
         // Whatever fails here is tried and reported by the attempt itself.
-        guard let folder = try? RunFolder(path: request.runDirectory, calls: calls) else { return }
-        try? ScriptAttempt.makeReady(request, in: folder)
+        guard let folder = try? request.ready?.folder ?? RunFolder(path: request.runDirectory, calls: calls) else { return nil }
+        return try? ScriptAttempt.makeReady(request, in: folder)
     }
 
     public func run(
@@ -32,7 +32,7 @@ public struct ScriptRunner: Runner {
         let begin = MonotonicTime.now
         var result: AttemptResult
         do {
-            let folder = try RunFolder(path: request.runDirectory, calls: calls)
+            let folder = try request.ready?.folder ?? RunFolder(path: request.runDirectory, calls: calls)
             var attempt = ScriptAttempt(
                 request: request, folder: folder, executor: executor, logBytesMax: logBytesMax, begin: begin, report: report)
             result = await attempt.run(gate: gate)

@@ -32,22 +32,36 @@ enum ClaimMove: Sendable {
 }
 
 /// A waiting prompt, open under its lease and read.
-final class OpenPrompt: Sendable {
-    /// As the ledger has it.
-    let job: Job
+struct OpenPrompt: Sendable {
+    /// As the ledger has it; without a number where it has none yet.
+    private(set) var job: Job
     /// As it will be, once claimed.
-    let claimed: Job
-    let bytes: Data
-    fileprivate let file: OpenFile
-    /// When it had been read.
-    let status: FileStatus
+    private(set) var claimed: Job
+    fileprivate let content: Content
 
-    fileprivate init(job: Job, claimed: Job, bytes: Data, file: consuming OpenFile, status: FileStatus) {
-        self.job = job
-        self.claimed = claimed
-        self.bytes = bytes
-        self.file = file
-        self.status = status
+    var bytes: Data { content.bytes }
+    /// When it had been read.
+    var status: FileStatus { content.status }
+    /// The claim makes its job.
+    var isUnnumbered: Bool { job.id == Job.noNumber }
+
+    /// Changes what the ledger has as well as what it will have.
+    mutating func change(_ body: (inout Job) -> Void) {
+        body(&job)
+        body(&claimed)
+    }
+
+    /// Closed, and its lease ended, with the last copy.
+    fileprivate final class Content: Sendable {
+        let bytes: Data
+        let file: OpenFile
+        let status: FileStatus
+
+        init(bytes: Data, file: consuming OpenFile, status: FileStatus) {
+            self.bytes = bytes
+            self.file = file
+            self.status = status
+        }
     }
 }
 
@@ -65,29 +79,55 @@ struct Claim: Sendable {
 
     /// Opens a waiting job's file, makes sure that nobody writes to it, and reads it. Nothing is claimed yet.
     func open(_ job: Job) throws -> ClaimLook {
-        guard let status = try spool.root.status(job.file) else { return .over(try withdraw(job)) }
-        if let reason = Self.refusal(status, sizeMax: sizeMax) { return .over(try refuse(job, reason)) }
+        switch try look(job.file) {
+        case .open(let content): .open(OpenPrompt(job: job, claimed: try claimed(job, content.status), content: content))
+        case .busy: .busy
+        case .gone: .over(try withdraw(job))
+        case .refused(let reason): .over(try refuse(job, reason))
+        }
+    }
+
+    /// As above for a file that has no job yet; the claim makes it one.
+    ///
+    /// - Returns: nil, with nothing done, where it cannot be claimed now: intake knows what is to become of it.
+    func open(unnumbered file: Admission) throws -> OpenPrompt? {
+        guard case .open(let content) = try look(file.name) else { return nil }
+        let job = Job(waiting: file, now: clock.wallMilliseconds())
+        let claimed = try claimed(job, content.status)
+        // Another name in `active/` would have its number in it.
+        return claimed.file == job.file ? OpenPrompt(job: job, claimed: claimed, content: content) : nil
+    }
+
+    private enum Look {
+        case open(OpenPrompt.Content)
+        case busy, gone
+        case refused(String)
+    }
+
+    private func look(_ name: String) throws -> Look {
+        guard let status = try spool.root.status(name) else { return .gone }
+        if let reason = Self.refusal(status, sizeMax: sizeMax) { return .refused(reason) }
         let file: OpenFile
         do {
-            file = try spool.root.openForReading(job.file)
+            file = try spool.root.openForReading(name)
         } catch {
             switch error.errno {
-            case ENOENT: return .over(try withdraw(job))
-            case ELOOP: return .over(try refuse(job, "symbolic_link: symbolic links are not followed"))
-            case EACCES, EPERM: return .over(try refuse(job, "unreadable: \(error.description)"))
+            case ENOENT: return .gone
+            case ELOOP: return .refused("symbolic_link: symbolic links are not followed")
+            case EACCES, EPERM: return .refused("unreadable: \(error.description)")
             default: throw error
             }
         }
         let opened = try file.status()
-        if let reason = Self.refusal(opened, sizeMax: sizeMax) { return .over(try refuse(job, reason)) }
+        if let reason = Self.refusal(opened, sizeMax: sizeMax) { return .refused(reason) }
         switch try file.takeReadLease() {
         case .granted: break
         case .refused: return .busy
         case .unsupported:
-            if !quiet.hasPassed(for: job.file, signature: opened.signature, now: clock.monotonicMilliseconds()) { return .busy }
+            if !quiet.hasPassed(for: name, signature: opened.signature, now: clock.monotonicMilliseconds()) { return .busy }
         }
-        guard let (bytes, read) = try stillContent(file) else { return .over(try refuse(job, Self.changing)) }
-        return .open(OpenPrompt(job: job, claimed: try claimed(job, read), bytes: bytes, file: file, status: read))
+        guard let (bytes, read) = try stillContent(file) else { return .refused(Self.changing) }
+        return .open(OpenPrompt.Content(bytes: bytes, file: file, status: read))
     }
 
     private func claimed(_ job: Job, _ status: FileStatus) throws -> Job {
@@ -104,22 +144,35 @@ struct Claim: Sendable {
 
     /// Claims jobs in the ledger, with one commit.
     ///
-    /// - Parameter starting: those, by number, whose attempt is recorded as started with the same commit.
-    /// - Returns: for each, whether it is ours now: false where somebody else has moved it meanwhile.
-    func commit(_ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:]) throws -> [Bool] {
+    /// - Parameters:
+    ///   - starting: those, by number, whose attempt is recorded as started with the same commit.
+    ///   - numbered: told of each that had no number and has one now, before the commit, which takes most of the time.
+    /// - Returns: each as it is now, with its number; nil where somebody else has moved it meanwhile, or where it had no job and
+    ///   the ledger knows its file.
+    func commit(
+        _ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:], numbered: (OpenPrompt) -> Void = { _ in }
+    ) throws -> [OpenPrompt?] {
         let now = clock.wallMilliseconds()
         return try ledger.write { tx in
-            try prompts.map { prompt in
-                let was = prompt.job
-                guard let prepared = starting[was.id] else {
-                    return try tx.save(prompt.claimed, from: was, expecting: was.state, why: "claimed", now: now)
+            try prompts.map { given in
+                var prompt = given
+                var prepared = starting[given.job.id]
+                let claimed = prepared?.job ?? given.claimed
+                let why = prepared == nil ? "claimed" : "claimed; attempt \(claimed.attempts) is next"
+                if given.isUnnumbered {
+                    guard let made = try tx.admit(claimed: claimed, why: why, now: now) else { return nil }
+                    prompt.change { ($0.id, $0.arrival, $0.created) = (made.id, made.arrival, now) }
+                    prepared?.become(prompt)
+                    numbered(prompt)
+                } else {
+                    guard try tx.save(claimed, from: given.job, expecting: given.job.state, why: why, now: now) else {
+                        return nil
+                    }
                 }
-                let job = prepared.job
-                let why = "claimed; attempt \(job.attempts) is next"
-                guard try tx.save(job, from: was, expecting: was.state, why: why, now: now) else { return false }
-                try tx.setFindings(prepared.report.findings, of: job.id)
-                try tx.startAttempt(job, runDirectory: prepared.runDirectory, now: now)
-                return true
+                guard let prepared else { return prompt }
+                try tx.setFindings(prepared.report.findings, of: prepared.job.id, isNew: given.isUnnumbered)
+                try tx.startAttempt(prepared.job, runDirectory: prepared.runDirectory, now: now)
+                return prompt
             }
         }
     }
@@ -130,8 +183,8 @@ struct Claim: Sendable {
         // Taken away between the look and the rename.
         guard let moved = try spool.active.status(job.file) else { return .over(try withdraw(job)) }
         if moved.identity == prompt.status.identity {
-            let now = try prompt.file.status()
-            prompt.file.endLease()
+            let now = try prompt.content.file.status()
+            prompt.content.file.endLease()
             if now.size == prompt.status.size, now.modifiedNanoseconds == prompt.status.modifiedNanoseconds {
                 return .moved(job, changed: nil)
             }

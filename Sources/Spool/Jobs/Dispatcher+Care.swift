@@ -33,6 +33,8 @@ extension Dispatcher {
 
     /// Does what people have asked of jobs that this run has in hand.
     func readRequests() throws {
+        areRequestsLeft = unnumbered != nil
+        if areRequestsLeft { return }
         guard try ledger.read({ try $0.hasRequests() }) else { return }
         for request in try ledger.write({ try $0.takeRequests() }) where request.kind == "cancel" {
             if running[request.job] != nil {
@@ -72,7 +74,7 @@ extension Dispatcher {
 
     /// A prepared job does not start after all: what was made ahead for it goes.
     func removeUnused(_ prepared: Prepared) {
-        if let directory = prepared.readyDirectory { RunPath.removeUnused(directory, in: spool) }
+        if let ready = prepared.ready { RunPath.removeUnused(ready.directory, in: spool) }
     }
 
     func giveBack(_ job: Job, why: String) {

@@ -9,8 +9,10 @@ extension Dispatcher {
 
     /// Looks at the files that hints named, or at the whole folder when that is asked for or when the ledger runs low.
     func lookForFiles() {
-        guard stopping == .no, !isReplaced else { return }
+        // A file that is becoming a job at this moment is in neither place for sure.
+        guard stopping == .no, !isReplaced, unnumbered == nil else { return }
         if settings.isBatch { return refillBatch() }
+        if prepareUnnumbered() { return }
         if !wantsScan, backlog > 0 {
             let queued = note { try ledger.read { try $0.counts()[.queued] ?? 0 } } ?? 0
             if queued < settings.windowMax / 2 { wantsScan = true }
@@ -19,6 +21,7 @@ extension Dispatcher {
         if wantsScan {
             wantsScan = false
             namedFiles.removeAll()
+            isForIntake = false
             tryBusyAgain()
             adoptMoves()
             report = note { try intake.scan(isDraining: settings.drains) }
@@ -26,6 +29,7 @@ extension Dispatcher {
         } else if !namedFiles.isEmpty {
             let names = Array(namedFiles.prefix(Self.namesAtOnceMax))
             namedFiles.removeFirst(names.count)
+            isForIntake = false
             tryBusyAgain()
             report = note { try intake.admit(names: names, isDraining: settings.drains) }
             // These were not among them.
@@ -35,6 +39,42 @@ extension Dispatcher {
             if !namedFiles.isEmpty { post.yield(.hints) }
         }
         if let report { take(report) }
+    }
+
+    /// One prompt is dropped and nothing else is at work or waits: it needs no place among others, so that it becomes a job with
+    /// the commit of its claim.
+    ///
+    /// - Returns: false, with nothing done, where it is not so.
+    private func prepareUnnumbered() -> Bool {
+        guard let name = namedFiles.first, !isForIntake, namedFiles.allSatisfy({ $0 == name }),
+            let prompt = PromptName(bytes: name),
+            prompt.kind == .prompt, prompt.isText, mayStart, hasRoom, !wantsScan, !wantsWaiting, backlog == 0,
+            running.isEmpty, ready.isEmpty, preparing.isEmpty, busy.isEmpty
+        else { return false }
+        namedFiles.removeAll()
+        unnumbered = name
+        var job = Job(waiting: Admission(name: prompt.text, priority: .min), now: clock.wallMilliseconds())
+        job.arrival = .max
+        preparing[job.id] = job
+        let recordsStart = startsToRecord(freeSlots: 1, areShort: false) > 0
+        Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
+            await preparer.prepare(unnumbered: prompt.text, recordsStart: recordsStart) { post.yield(.preparedUnnumbered($0)) }
+        }
+        return true
+    }
+
+    /// What came of the preparation of a file that had no job.
+    func takeUnnumbered(_ outcome: PrepareOutcome?) {
+        preparing[Job.noNumber] = nil
+        if let outcome {
+            take(outcome)
+        } else if let name = unnumbered {
+            namedFiles.insert(name, at: 0)
+            isForIntake = true
+        }
+        unnumbered = nil
+        // They may name the job that it has become.
+        if areRequestsLeft { note { try readRequests() } }
     }
 
     /// What waits in the ledger is not what was read of it any more.
@@ -98,7 +138,7 @@ extension Dispatcher {
             let startsRecorded = min(starts, group.count)
             starts -= startsRecorded
             Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
-                post.yield(.prepared(await preparer.prepare(group, startsRecorded: startsRecorded)))
+                await preparer.prepare(group, startsRecorded: startsRecorded) { post.yield(.prepared($0)) }
             }
         }
     }
@@ -230,7 +270,6 @@ extension Dispatcher {
         var prepared = prepared
         prepared.isRecorded = false
         prepared.isFresh = false
-        prepared.readyDirectory = nil
         prepared.began = clock.wallMilliseconds()
         // Until `confirmClaims` has told the ledger, it differs here from what is saved.
         prepared.job.fromPlace = nil
@@ -253,8 +292,10 @@ extension Dispatcher {
         prepared.job.fromFile = nil
         let isFirst = prepared.isFresh
         // Made ahead before midnight.
-        if let ahead = prepared.readyDirectory, ahead != runDirectory { RunPath.removeUnused(ahead, in: spool) }
-        prepared.readyDirectory = nil
+        if let ahead = prepared.ready, ahead.directory != runDirectory {
+            RunPath.removeUnused(ahead.directory, in: spool)
+            prepared.ready = nil
+        }
         let job = prepared.job
         let recorded = prepared
         let finished = try writeRecordingNext { tx in
@@ -306,9 +347,13 @@ extension Dispatcher {
             }
             post.yield(.attemptEnded(job.id, result))
         }
-        running[job.id] = Running(prepared: prepared, task: task, since: clock.monotonicMilliseconds())
+        var started = prepared
+        // It is the attempt's from now on.
+        started.ready = nil
+        running[job.id] = Running(prepared: started, task: task, since: clock.monotonicMilliseconds())
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
+        letWokenThreadBegin()
         return true
     }
 

@@ -33,6 +33,7 @@ public actor Dispatcher {
         /// Hints wait in the inbox, or names of earlier ones are left to look at.
         case hints
         case prepared([PrepareOutcome])
+        case preparedUnnumbered(PrepareOutcome?)
         case block(Job, AttemptEvent)
         case attemptEnded(Int64, AttemptResult)
         case filed([(job: Int64, outcome: FilingWork.Outcome)])
@@ -68,6 +69,10 @@ public actor Dispatcher {
     var backlog = 0
     /// Hints that name files, not looked at yet.
     var namedFiles: [[UInt8]] = []
+    /// The file that is being prepared and becomes a job with its claim; it stands in `preparing` without a number.
+    var unnumbered: [UInt8]?
+    /// That was tried with the file that comes first of `namedFiles`, and intake is to see to it.
+    var isForIntake = false
     var wantsScan = true
     var wantsWaiting = true
     /// The jobs that come next, as they were read from the ledger; a claim looks at each again.
@@ -94,6 +99,10 @@ public actor Dispatcher {
     var isReplaced = false
     /// Jobs to cancel as soon as their preparation ends.
     var cancelWhenPrepared: Set<Int64> = []
+    /// What people asked for is not read yet, because it may be about the job that `unnumbered` becomes.
+    var areRequestsLeft = false
+    /// Makes run folders ahead of their jobs, while nothing else is to be done.
+    private var spareRunsTask: Task<Void, Never>?
     private let inbox = HintInbox()
     private let mailbox: AsyncStream<Message>
     let post: AsyncStream<Message>.Continuation
@@ -132,7 +141,7 @@ public actor Dispatcher {
             sizeMax: settings.sizeMax, counting: (thresholds.policy, settings.runID))
         preparer = Preparer(
             spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings,
-            swap: SwapFile(spool.active), runners: runners)
+            swap: SwapFile(spool.active), spareRuns: SpareRuns(spool.runs), runners: runners)
         (mailbox, post) = AsyncStream.makeStream(of: Message.self)
     }
 
@@ -175,6 +184,11 @@ public actor Dispatcher {
         advance()
         while !isFinished() {
             guard let message = await messages.next() else { break }
+            // Only told of; nothing follows from it.
+            if case .block(let job, let event) = message {
+                observe(.block(job, event))
+                continue
+            }
             handle(message)
             advance()
         }
@@ -184,6 +198,8 @@ public actor Dispatcher {
         await timer?.task.value
         finishMoves()
         preparer.swap.removeSpares()
+        await spareRunsTask?.value
+        preparer.spareRuns.removeAll()
         finishRun()
         return ending
     }
@@ -194,7 +210,8 @@ public actor Dispatcher {
         switch message {
         case .hints: take(inbox.take())
         case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
-        case .block(let job, let event): observe(.block(job, event))
+        case .preparedUnnumbered(let outcome): takeUnnumbered(outcome)
+        case .block: break
         case .attemptEnded(let job, let result): attemptEnded(job, result)
         case .filed(let outcomes):
             filings.ended(outcomes.map(\.job))
@@ -253,7 +270,18 @@ public actor Dispatcher {
         if confirmMoves(all: running.isEmpty && preparing.isEmpty) { prepareNext() }
         // Numbers that were given out are made sure, unless a claim is about to do that, or more come in a moment.
         if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
+        makeSpareRuns()
         setTimer()
+    }
+
+    private func makeSpareRuns() {
+        guard !settings.drains, mayStart, running.isEmpty, preparing.isEmpty, ready.isEmpty, filings.isEmpty, backlog == 0,
+            preparer.spareRuns.areMissing
+        else { return }
+        spareRunsTask = Task(executorPreference: WorkerThreads.shared) { [preparer, earlier = spareRunsTask] in
+            await earlier?.value
+            preparer.spareRuns.fill()
+        }
     }
 
     /// Whether new work may begin at all.

@@ -25,14 +25,16 @@ final class HintInbox: Sendable {
 
     private let state = Mutex(Waiting())
 
-    /// Adds a hint.
+    /// Adds a hint. That a prompt has gone is none: mostly the dispatcher has moved it itself, and whoever has taken one out is
+    /// noticed when its turn comes.
     ///
     /// - Returns: whether the dispatcher is to be told, because nothing waited before.
     func add(_ hint: SpoolHint) -> Bool {
         state.withLock { waiting in
             let wasEmpty = waiting.isEmpty
             switch hint {
-            case .file(let name) where Wake.isSignal(name):
+            case .gone(let name) where !Wake.isSignal(name): return false
+            case .file(let name) where Wake.isSignal(name), .gone(let name):
                 waiting.isSignalled = true
                 if name == Wake.stateFile { waiting.wantsScan = true }
             case .file(let name):

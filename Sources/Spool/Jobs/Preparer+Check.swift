@@ -59,25 +59,33 @@ extension Preparer {
         if !next.isRecorded { next.countAttempt(now: clock.wallMilliseconds()) }
         let directory = next.runDirectory
         // Trouble is met again, and reported, by the start.
+        if next.report.mode == .script, ScriptAttempt.beginsPrefilled(next.prompt), let spare = spareRuns.take(for: directory) {
+            let attempt = ReadyAttempt(folder: RunFolder(spare), files: ScriptAttempt.prefilled)
+            next.ready = ReadyRun(directory: directory, attempt: attempt)
+        }
         guard let request = try? request(next, settings, runDirectory: directory) else { return }
-        prepared.readyDirectory = directory
-        runner.makeReady(request)
+        prepared.ready = ReadyRun(directory: directory, attempt: runner.makeReady(request))
     }
 
-    /// What the attempt is given; makes its run folder.
+    /// What the attempt is given; makes its run folder, where that was not made ahead.
     func request(
         _ prepared: Prepared, _ settings: RunSettings, runDirectory: String
     ) throws -> AttemptRequest {
         let job = prepared.job
-        let folder = try RunPath.make(runDirectory, in: spool)
+        let ready = prepared.ready.flatMap { $0.directory == runDirectory ? $0.attempt : nil }.flatMap {
+            $0.isStillThere ? $0 : nil
+        }
+        let path = try ready?.folder.path ?? RunPath.make(runDirectory, in: spool).path
         let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
-        return AttemptRequest(
+        var request = AttemptRequest(
             job: job.id, attempt: job.attempts, prompt: prepared.prompt, promptPath: spool.active.pathOf(job.file),
-            promptDirectory: spool.path, runDirectory: folder.path, firstBlock: job.nextBlock,
+            promptDirectory: spool.path, runDirectory: path, firstBlock: job.nextBlock,
             carriedEnvironment: Dictionary(carried.compactMap { key, value in value.stringValue.map { (key, $0) } }) { $1 },
             environment: settings.environment, repoRoot: settings.repoRoot,
             timeoutSeconds: settings.timeoutOverrideSeconds ?? prepared.prompt.settings.timeoutSeconds
                 ?? settings.timeoutDefaultSeconds)
+        request.ready = ready
+        return request
     }
 
     private func preflightStage(_ prepared: Prepared) -> Stamp.Preflight {
@@ -106,6 +114,14 @@ extension Prepared {
     mutating func recordStart(now: Int64) {
         countAttempt(now: now)
         isRecorded = true
+    }
+
+    /// Its job has a number: its own, where it had one before.
+    mutating func become(_ prompt: OpenPrompt) {
+        guard job.id != prompt.job.id else { return }
+        (job.id, job.arrival, job.created) = (prompt.job.id, prompt.job.arrival, prompt.job.created)
+        saved = prompt.claimed
+        runDirectory = RunPath.renumbered(runDirectory, job: job.id)
     }
 
     /// One attempt more, whose run folder has the date of `now`.

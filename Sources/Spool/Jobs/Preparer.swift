@@ -17,8 +17,8 @@ struct Prepared: Sendable {
     var isFresh = true
     /// Run folder of the last attempt, relative to the spool; empty before the first.
     var runDirectory = ""
-    /// Run folder that was made ahead for the next attempt, relative to the spool.
-    var readyDirectory: String?
+    /// The run folder that was made ahead for the next attempt.
+    var ready: ReadyRun?
     /// The next attempt is in the ledger already, or will be with the claim: it is the one that `job.attempts` counts.
     var isRecorded = false
     /// When the attempt began that was recorded ahead of its turn.
@@ -28,6 +28,14 @@ struct Prepared: Sendable {
     /// What the file in `active/` holds since it was stamped; where it holds something else by the end, its block has
     /// changed it, and it is parsed again before the last stamp.
     var stampedBytes: Data?
+}
+
+/// A run folder that was made ahead.
+struct ReadyRun: Sendable {
+    /// Relative to the spool.
+    let directory: String
+    /// What its runner has made in it.
+    let attempt: ReadyAttempt?
 }
 
 /// What came of preparing a job.
@@ -55,11 +63,12 @@ struct Preparer: Sendable {
     let clock: any SpoolClock
     let settings: RunSettings
     let swap: SwapFile
+    let spareRuns: SpareRuns
     let runners: [ExecMode: any Runner]
 
     /// A job on its way: read and checked, perhaps stamped aside.
     struct OnItsWay: Sendable {
-        let prompt: OpenPrompt
+        var prompt: OpenPrompt
         var prepared: Prepared
         /// The stamped content, on stable storage but not in its place; nil where there is none.
         var spare: SwapFile.Spare?
@@ -67,9 +76,11 @@ struct Preparer: Sendable {
 
     /// Prepares jobs. Each is in exactly one of the outcomes.
     ///
-    /// - Parameter startsRecorded: of so many, the first, the turn has come: a slot is free. The commit that claims them records
-    ///   their attempts as started.
-    func prepare(_ jobs: [Job], startsRecorded: Int = 0) async -> [PrepareOutcome] {
+    /// - Parameters:
+    ///   - startsRecorded: of so many, the first, the turn has come: a slot is free. The commit that claims them records their
+    ///     attempts as started.
+    ///   - deliver: given the outcomes, as soon as they are there; what can wait is done afterwards.
+    func prepare(_ jobs: [Job], startsRecorded: Int = 0, deliver: ([PrepareOutcome]) -> Void) async {
         var outcomes: [PrepareOutcome] = []
         var prompts: [OpenPrompt] = []
         for job in jobs {
@@ -92,44 +103,92 @@ struct Preparer: Sendable {
             case .failure(let error): outcomes.append(trouble(prompt.job, error))
             }
         }
-        return outcomes + (group.isEmpty ? [] : await claim(group))
+        let claimed = group.isEmpty ? Claimed() : await claim(group)
+        deliver(outcomes + claimed.outcomes)
+        letWokenThreadBegin()
+        for spare in claimed.replaced { swap.discard(spare) }
+        // What was replaced is freed when it is closed: not earlier.
+        withExtendedLifetime(prompts) {}
     }
 
-    /// Claims checked jobs, while their stamps are written aside, and then puts both files of each in their places.
-    private func claim(_ group: [OnItsWay]) async -> [PrepareOutcome] {
-        let stamping = Task(executorPreference: WorkerThreads.shared) { await stampAside(group) }
-        let starting = group.map(\.prepared).filter(\.isRecorded).map { ($0.job.id, $0) }
-        let committing = Result { try claim.commit(group.map(\.prompt), starting: Dictionary(uniqueKeysWithValues: starting)) }
-        let stamped = await stamping.value
-        let isOurs: [Bool]
-        switch committing {
-        case .success(let result): isOurs = result
-        case .failure(let error):
-            for case .success(let one) in stamped { giveUp(one) }
-            return [.trouble(group.map(\.prompt.job.id), Self.forUser(error))]
+    /// Prepares a file that has no job yet: the commit that claims it makes its job.
+    ///
+    /// - Parameters:
+    ///   - name: of a prompt.
+    ///   - recordsStart: its turn has come.
+    ///   - deliver: given the outcome, or nil, with nothing done, where that cannot be: whatever it is, intake knows better.
+    func prepare(unnumbered name: String, recordsStart: Bool, deliver: (PrepareOutcome?) -> Void) async {
+        // Trouble is met again, and reported, by intake and the claim of its job.
+        guard var prompt = try? claim.open(unnumbered: Admission(name: name)),
+            var prepared = try? await check(prompt.claimed, prompt.bytes)
+        else { return deliver(nil) }
+        let settings = prepared.prompt.settings
+        prompt.change { job in
+            job.priority = settings.priority
+            job.lane = settings.lane
         }
+        prepared.saved = prompt.claimed
+        if recordsStart, prepared.mayBeRecorded { prepared.recordStart(now: clock.wallMilliseconds()) }
+        let claimed = await claim([OnItsWay(prompt: prompt, prepared: prepared)])
+        switch claimed.outcomes[0] {
+        case .lost(Job.noNumber), .trouble([Job.noNumber], _): deliver(nil)
+        case let outcome: deliver(outcome)
+        }
+        letWokenThreadBegin()
+        for spare in claimed.replaced { swap.discard(spare) }
+        withExtendedLifetime(prompt) {}
+    }
+
+    /// What came of a group's claims.
+    private struct Claimed {
         var outcomes: [PrepareOutcome] = []
-        for (index, result) in stamped.enumerated() {
-            let job = group[index].prompt.job
-            do {
-                let one = try result.get()
-                if isOurs[index] {
-                    outcomes.append(try await settle(one))
-                } else {
-                    giveUp(one)
-                    outcomes.append(.lost(job.id))
-                }
-            } catch {
-                outcomes.append(trouble(job, error))
+        /// The prompts as they were before the stamp, under these spares' names.
+        var replaced: [SwapFile.Spare] = []
+    }
+
+    /// Claims checked jobs, while their stamps are written aside, and then puts both files of each in their places. One outcome
+    /// for each, or one for all.
+    private func claim(_ group: [OnItsWay]) async -> Claimed {
+        let (numbered, numbers) = AsyncStream.makeStream(of: OpenPrompt.self)
+        let starting = group.filter(\.prepared.isRecorded).map { ($0.prompt.job.id, $0.prepared) }
+        // The other thread has the longer work, but this one comes to its sync, and so gives its processor away, in an instant.
+        let committing = Task(executorPreference: WorkerThreads.shared) {
+            defer { numbers.finish() }
+            return try claim.commit(group.map(\.prompt), starting: Dictionary(uniqueKeysWithValues: starting)) {
+                numbers.yield($0)
             }
         }
-        return outcomes
+        let stamped = await stampAside(group, numbered)
+        var claimed = Claimed()
+        let prompts: [OpenPrompt?]
+        switch await committing.result {
+        case .success(let result): prompts = result
+        case .failure(let error):
+            for case .success(let one) in stamped { giveUp(one) }
+            claimed.outcomes = [.trouble(group.map(\.prompt.job.id), Self.forUser(error))]
+            return claimed
+        }
+        for (index, result) in stamped.enumerated() {
+            let job = (prompts[index] ?? group[index].prompt).job
+            do {
+                let one = try result.get()
+                if prompts[index] != nil {
+                    claimed.outcomes.append(try await settle(one, &claimed.replaced))
+                } else {
+                    giveUp(one)
+                    claimed.outcomes.append(.lost(job.id))
+                }
+            } catch {
+                claimed.outcomes.append(trouble(job, error))
+            }
+        }
+        return claimed
     }
 
     /// What was made for a job that is not ours goes.
     private func giveUp(_ one: OnItsWay) {
         if let spare = one.spare { swap.discard(spare) }
-        if let directory = one.prepared.readyDirectory { RunPath.removeUnused(directory, in: spool) }
+        if let ready = one.prepared.ready { RunPath.removeUnused(ready.directory, in: spool) }
     }
 
     private func outcome(_ end: ClaimEnd, _ job: Job) -> PrepareOutcome {
@@ -156,25 +215,41 @@ struct Preparer: Sendable {
 
     /// Writes the stamped contents aside, and makes the run folders; one result for each job.
     ///
-    /// - Parameter mode: permission bits of the stamped files; nil: those of the files that were read.
-    private func stampAside(_ group: [OnItsWay], mode: UInt32? = nil) async -> [Result<OnItsWay, any Error>] {
+    /// - Parameters:
+    ///   - numbered: brings the number of one that has none, or nothing where it gets none.
+    ///   - mode: permission bits of the stamped files; nil: those of the files that were read.
+    private func stampAside(
+        _ group: [OnItsWay], _ numbered: AsyncStream<OpenPrompt>? = nil, mode: UInt32? = nil
+    ) async -> [Result<OnItsWay, any Error>] {
         let written = group.map { one in
             Result {
                 var one = one
                 one.spare = try writeStamp(&one.prepared, mode: mode ?? one.prompt.status.mode)
-                if one.prepared.verdict.isReady { makeReady(&one.prepared) }
+                // Its run folder is named after its job.
+                if one.prepared.verdict.isReady, !one.prompt.isUnnumbered { makeReady(&one.prepared) }
                 return one
             }
         }
         // What could not be written has nothing to sync; its error stays its result.
         let synced = await SwapFile.Spare.sync(written.map { try? $0.get().spare })
-        return zip(written, synced).map { result, synced in
-            result.flatMap { one in
+        let stamped = zip(written, synced).map { result, synced in
+            result.flatMap { one -> Result<OnItsWay, any Error> in
                 guard case .failure(let error) = synced else { return .success(one) }
                 giveUp(one)
                 return .failure(error)
             }
         }
+        // One without a number is alone.
+        guard let numbered, let first = stamped.first, case .success(var one) = first, one.prompt.isUnnumbered else {
+            return stamped
+        }
+        for await prompt in numbered {
+            one.prompt = prompt
+            one.prepared.become(prompt)
+            if one.prepared.verdict.isReady { makeReady(&one.prepared) }
+            break
+        }
+        return [.success(one)]
     }
 
     /// Writes the content with the preflight stage aside.
@@ -190,7 +265,7 @@ struct Preparer: Sendable {
     }
 
     /// Moves a claimed job's file, and puts its stamped content in its place.
-    private func settle(_ one: OnItsWay) async throws -> PrepareOutcome {
+    private func settle(_ one: OnItsWay, _ replaced: inout [SwapFile.Spare]) async throws -> PrepareOutcome {
         var one = one
         do {
             switch try claim.move(one.prompt) {
@@ -208,7 +283,11 @@ struct Preparer: Sendable {
                 one = try await again(one.prompt, job, changed)
             }
             // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
-            if let spare = one.spare { try swap.put(spare, in: one.prepared.job.file) }
+            if let spare = one.spare {
+                try swap.exchange(spare, with: one.prepared.job.file)
+                // Not kept as a spare: it is its owner's file, with whatever attributes.
+                replaced.append(spare)
+            }
         } catch {
             giveUp(one)
             throw error

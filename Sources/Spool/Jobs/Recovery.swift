@@ -71,6 +71,7 @@ struct Recovery {
             }
             for name in asides { try folder.remove(name) }
         }
+        try SpareRuns.removeLeftovers(spool.runs)
     }
 
     /// Attempts that were recorded ahead of their turn, and whose turn never came, do not count: their jobs were claimed, no more.

@@ -6,6 +6,14 @@ enum RunPath {
         "runs/\(utcText(milliseconds).prefix(10))/\(job)/attempt-\(attempt)"
     }
 
+    /// The path of the same attempt and day for another job; empty where there is none.
+    static func renumbered(_ relativePath: String, job: Int64) -> String {
+        var parts = relativePath.split(separator: "/").map(String.init)
+        guard parts.count == 4 else { return relativePath }
+        parts[2] = "\(job)"
+        return parts.joined(separator: "/")
+    }
+
     /// Makes the folder, step by step from the spool's `runs/`, without following links.
     static func make(_ relativePath: String, in spool: SpoolFolder) throws(SystemCallError) -> Directory {
         var folder = spool.runs

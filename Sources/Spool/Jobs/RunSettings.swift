@@ -83,8 +83,10 @@ public struct RunAdjustment: Sendable, Hashable {
 
 /// A hint from whoever watches the drop folder.
 public enum SpoolHint: Sendable, Hashable {
-    /// Something of this name may have appeared, changed or gone.
+    /// Something of this name may have appeared or changed.
     case file([UInt8])
+    /// Something of this name may have gone.
+    case gone([UInt8])
     /// Look at everything.
     case everything
     /// The hints before this one were too many for the kernel's queue; look at everything.

@@ -89,6 +89,28 @@ public struct Job: Sendable, Hashable {
         ]
     }
 
+    /// The job that `LedgerTransaction.admit` makes of a file, before it has a number.
+    init(waiting file: Admission, now: Int64) {
+        id = Self.noNumber
+        name = file.name
+        state = .queued
+        reason = ""
+        place = .drop
+        self.file = file.name
+        arrival = 0
+        priority = file.priority
+        lane = file.lane
+        revision = 0
+        attempts = 0
+        budgetUsed = 0
+        nextBlock = 1
+        keepsPlace = false
+        created = now
+    }
+
+    /// The ledger numbers jobs from 1.
+    static let noNumber: Int64 = 0
+
     /// Reads a row selected with `columns`, in that order.
     init(row: Row) throws {
         func word<T: RawRepresentable>(_ index: Int, _ type: T.Type) throws -> T where T.RawValue == String {

@@ -68,8 +68,10 @@ extension LedgerTransaction {
     }
 
     /// Replaces what preflight said about a job.
-    func setFindings(_ findings: [Finding], of job: Int64) throws {
-        try execute("DELETE FROM findings WHERE job = ?", [job])
+    ///
+    /// - Parameter isNew: nothing was said about it before.
+    func setFindings(_ findings: [Finding], of job: Int64, isNew: Bool = false) throws {
+        if !isNew { try execute("DELETE FROM findings WHERE job = ?", [job]) }
         for (index, finding) in findings.enumerated() {
             try execute(
                 "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -39,6 +39,35 @@ extension LedgerTransaction {
         try Int.fetchAll(db.cachedStatement(sql: Self.knownFilesSQL), arguments: [Self.names(of: files[...])])
     }
 
+    /// Makes the job of a file that the ledger does not know (`knownFiles`), claimed with the same statement; its history says that
+    /// it was dropped and claimed.
+    ///
+    /// - Parameter job: as it is to be, but for number, arrival and `created`, which the ledger gives.
+    /// - Returns: number and arrival; nil, with no job made, where the ledger knows the file.
+    func admit(claimed job: Job, why: String, now: Int64) throws -> (id: Int64, arrival: Int64)? {
+        let arrival = try Int64.fetchOne(
+            db.cachedStatement(
+                sql: "INSERT INTO facts VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"),
+            arguments: [Fact.arrival.rawValue])
+        var job = job
+        job.arrival = arrival ?? 0
+        try execute(
+            Self.admitClaimedSQL, StatementArguments([job.name.databaseValue, now.databaseValue] + job.savedValues))
+        guard db.changesCount > 0 else { return nil }
+        let id = db.lastInsertedRowID
+        try record(id, from: "dropped", to: JobState.queued.rawValue, why: "dropped", at: now)
+        try record(id, from: JobState.queued.rawValue, to: job.state.rawValue, why: why, at: now)
+        return (id, job.arrival)
+    }
+
+    private static let admitClaimedSQL = """
+        INSERT INTO jobs (name, created, \(Job.savedColumns.joined(separator: ", ")))
+        SELECT ?1, ?2, \(Job.savedColumns.map { _ in "?" }.joined(separator: ", "))
+        WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('queued', 'deferred'))
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('done', 'failed', 'cancelled'))
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE from_file = ?1 AND from_place = 'drop')
+        """
+
     /// Makes queued jobs of waiting files that the ledger does not know (`knownFiles`), in order.
     ///
     /// - Parameter arrival: of the first; the others follow it where `eachItsOwnArrival`, else all share it.

@@ -104,6 +104,14 @@ public final class Directory: Sendable {
         return OpenFile(descriptor: fd, path: pathOf(name), calls: calls)
     }
 
+    /// Opens an existing file for writing at its beginning.
+    func openForWriting(_ name: String) throws(SystemCallError) -> OpenFile {
+        let fd = try calls.run(.openat, pathOf(name)) {
+            Glibc.openat(descriptor, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        }
+        return OpenFile(descriptor: fd, path: pathOf(name), calls: calls)
+    }
+
     /// Makes a new file (`EEXIST` where something is) for writing, with mode 0600.
     public func create(_ name: String) throws(SystemCallError) -> OpenFile {
         let fd = try calls.run(.openat, pathOf(name)) {

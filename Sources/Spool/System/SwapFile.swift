@@ -87,14 +87,20 @@ final class SwapFile: Sendable {
         }
     }
 
-    /// Puts content that is on stable storage in place of that of `name`, which must exist.
-    func put(_ spare: Spare, in name: String) throws(SystemCallError) {
+    /// Puts content that is on stable storage in place of that of `name`, which must exist. What went out has the spare's name
+    /// now, for `discard`: it is not looked at whether it may be written over.
+    func exchange(_ spare: Spare, with name: String) throws(SystemCallError) {
         do {
             try exchange(spare.name, name)
         } catch {
             remove(spare.name)
             throw error
         }
+    }
+
+    /// Puts content that is on stable storage in place of that of `name`, which must exist.
+    func put(_ spare: Spare, in name: String) throws(SystemCallError) {
+        try exchange(spare, with: name)
         if try isReusable(spare.name) {
             give(spare.name)
         } else {
@@ -102,7 +108,7 @@ final class SwapFile: Sendable {
         }
     }
 
-    /// Gives up content that is not needed after all.
+    /// Gives up content that is not needed after all, or that was exchanged for another.
     func discard(_ spare: Spare) { remove(spare.name) }
 
     /// Removes a spare; one that stays is removed at the next start.

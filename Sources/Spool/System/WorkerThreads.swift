@@ -4,6 +4,11 @@
 
 import Foundation
 
+/// Lets a thread that this one has just woken begin before this one goes on (sched_yield(2)). The kernel may have put it behind
+/// this one on the same processor, though another is idle: a virtual processor that has halted does not count as idle
+/// (vcpu_is_preempted). Costs nothing where nobody waits.
+func letWokenThreadBegin() { sched_yield() }
+
 /// An executor of tasks whose threads may block.
 final class WorkerThreads: TaskExecutor, @unchecked Sendable {
     // Invariant behind @unchecked: `queue`, `idle`, `started`, `lent` and `members` are touched with `condition` locked only.

@@ -103,6 +103,9 @@ import Testing
             await Task.yield()
             entries = GroupRecord.entries(runsDirectory: scratch.file("runs"))
         }
+        // As /proc has it, which is not always asked.
+        let facts = ProcessFacts(pid: entries[0].leader)
+        #expect(entries[0].startTicks == facts?.startTicks)
         task.cancel()
         #expect(await task.value.ending == .cancelled)
         #expect(entries.map { String($0.leader) } == [leader])

@@ -199,8 +199,41 @@ import Testing
         var cancelled = prompts[1].job
         cancelled.state = .cancelled
         try bench.ledger.write { _ = try $0.save(cancelled, expecting: .queued, why: "cancelled", now: 2) }
-        #expect(try bench.claim.commit(prompts) == [true, false, true])
+        #expect(try bench.claim.commit(prompts).map { $0 != nil } == [true, false, true])
         #expect(try ["a.md", "b.md", "c.md"].map { try bench.spool.job($0)?.state } == [.active, .cancelled, .active])
+    }
+
+    /// A file without a job gets one with its claim, and where that cannot be, nothing is written.
+    @Test func claim_ofAFileWithoutAJob_makesItsJob() throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        #expect(try bench.claim.open(unnumbered: Admission(name: "a.md")) == nil)
+        try bench.spool.drop("a.md", "true")
+        let prompt = try #require(try bench.claim.open(unnumbered: Admission(name: "a.md", priority: 2)))
+        let claimed = try #require(try bench.claim.commit([prompt])[0])
+        #expect(claimed.job.id == 1 && claimed.claimed.id == 1 && claimed.job.arrival == 1)
+        guard case .moved(let job, nil) = try bench.claim.move(claimed) else { return #expect(Bool(false)) }
+        #expect(try bench.spool.job("a.md") == job && job.state == .active && job.priority == 2)
+        #expect(try bench.ledger.read { try $0.transitions(of: 1) }.map(\.to) == ["queued", "active"])
+        // Its name is taken in active/; then others are known to the ledger: one that waits, one that is on its way.
+        try bench.spool.drop("a.md", "other")
+        #expect(try bench.claim.open(unnumbered: Admission(name: "a.md")) == nil)
+        for state in [JobState.queued, .done, .active] {
+            let name = state.rawValue + ".md"
+            try bench.spool.drop(name, "true")
+            let waiting = try #require(try bench.claim.open(unnumbered: Admission(name: name)))
+            var known = try bench.admit(name)
+            known.state = state
+            if state == .active { (known.place, known.fromPlace, known.fromFile) = (.active, .drop, name) }
+            try bench.ledger.write { _ = try $0.save(known, expecting: .queued, why: nil, now: 2) }
+            let count = try bench.ledger.read { try $0.page(nil, after: 0, limit: 99) }.count
+            #expect(try bench.claim.commit([waiting])[0] == nil)
+            #expect(try bench.ledger.read { try $0.page(nil, after: 0, limit: 99) }.count == count)
+        }
+        // Somebody writes to it.
+        let writer = open(bench.spool.path + "/c.md", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { close(writer) }
+        #expect(try bench.claim.open(unnumbered: Admission(name: "c.md")) == nil)
     }
 
     @Test func quietPeriod_withoutLease_claimsOnlyWhatStoodStill() {
@@ -228,7 +261,7 @@ extension Claim {
         case .busy: return .busy
         case .over(let end): return outcome(end)
         case .open(let prompt):
-            guard try commit([prompt]) == [true] else { return .lost }
+            guard try commit([prompt])[0] != nil else { return .lost }
             switch try move(prompt) {
             case .over(let end): return outcome(end)
             case .moved(let job, let changed): return .claimed(job, changed ?? prompt.bytes)

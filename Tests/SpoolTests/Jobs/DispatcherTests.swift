@@ -278,6 +278,21 @@ import Testing
     }
 
     /// Its run folder was made ahead.
+    /// The run folder of a job that is ready, with its files, was made ahead; somebody clears it away before the turn comes.
+    @Test func runFolderMadeAhead_thatIsGone_isMadeAgain() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop(
+            "a.md",
+            "for i in $(seq 400); do [ -e $OUT/spool/runs/*/2/attempt-1/block-001.log ] && rm -r $OUT/spool/runs/*/2 && exit 0; "
+                + "sleep 0.01; done; exit 1")
+        try spool.drop("b.md", "echo $FLOWSPOOL_RUN_DIR")
+        let ending = try await spool.drain(profile: "production")
+        #expect(ending.succeeded == 2)
+        let run = try #require(try spool.ledger().read { try $0.attempts(of: 2) }.first).runDirectory
+        #expect(try spool.text(run + "/block-001.log") == spool.path + "/" + run + "\n")
+    }
+
     @Test func jobThatIsReady_andIsGivenBack_leavesNoRunFolder() async throws {
         let spool = try TestSpool()
         defer { spool.remove() }

@@ -44,4 +44,13 @@ import Testing
         let taken = inbox.take()
         #expect(taken.isSignalled && taken.wantsScan && taken.names.isEmpty)
     }
+
+    /// Mostly the dispatcher itself has moved it. The hold file's going is a signal.
+    @Test func promptThatHasGone_wakesNobody() {
+        let inbox = HintInbox()
+        #expect(!inbox.add(.gone(Array("p0.md".utf8))) && inbox.isEmpty)
+        #expect(inbox.add(.gone(Wake.holdFile)))
+        let taken = inbox.take()
+        #expect(taken.isSignalled && taken.names.isEmpty)
+    }
 }

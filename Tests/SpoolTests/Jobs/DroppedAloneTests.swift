@@ -1,0 +1,256 @@
+// A prompt that is dropped while nothing else is at work becomes a job with the commit of its claim. Whatever keeps it from that is
+// intake's, and nothing has happened to it then.
+
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Spool
+
+@Suite struct DroppedAloneTests {
+    /// A run that watches: prompts are dropped one by one, each when the one before it is filed.
+    private struct Watching {
+        let spool: TestSpool
+        let dispatcher: Dispatcher
+        private let hints: AsyncStream<SpoolHint>
+        private let input: AsyncStream<SpoolHint>.Continuation
+        private let seen: AsyncStream<RunEvent>
+
+        init(_ spool: TestSpool, observe: @escaping @Sendable (RunEvent) -> Void = { _ in }) throws {
+            self.spool = spool
+            (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
+            let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
+            self.seen = seen
+            dispatcher = try spool.dispatcher(
+                observe: {
+                    observe($0)
+                    events.yield($0)
+                }
+            ) { $0.drains = false }
+        }
+
+        func hint(_ hint: SpoolHint) { input.yield(hint) }
+
+        /// Runs; `next` is called once at the beginning and whenever a job is over, and gives the name to tell of, or nil to stop.
+        func run(_ next: (Job?) throws -> String?) async throws -> RunEnding {
+            async let ending = dispatcher.run(hints: hints)
+            for await event in seen {
+                let name: String?
+                switch event {
+                case .started: name = try next(nil)
+                case .finished(let job, _), .blocked(let job, _), .refused(let job), .held(let job, _): name = try next(job)
+                default: continue
+                }
+                if let name {
+                    hint(.file(Array(name.utf8)))
+                } else {
+                    dispatcher.drain()
+                    break
+                }
+            }
+            return try await ending
+        }
+    }
+
+    private func history(_ spool: TestSpool, _ job: Int64) throws -> [String] {
+        try spool.ledger().read { try $0.transitions(of: job) }.map(\.to)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func each_isAJobLikeAnyOther_andRunsOnce() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        var names = (10..<20).map { "p\($0).md" }[...]
+        let watching = try Watching(spool)
+        let ending = try await watching.run { _ in
+            guard let name = names.popFirst() else { return nil }
+            try spool.drop(name, "echo \(name) >> $OUT/trace", front: name == "p15.md" ? "priority: 7\nlane: slow" : "")
+            return name
+        }
+        let all = (10..<20).map { "p\($0).md" }
+        #expect(ending.succeeded == 10 && spool.list("done") == all && spool.list("").isEmpty)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == all.map { $0 + "\n" }.joined())
+        let ledger = try spool.ledger()
+        let jobs = try ledger.read { try $0.page(nil, after: 0, limit: 99) }.sorted { $0.id < $1.id }
+        #expect(jobs.map(\.id) == Array(1...10) && jobs.map(\.name) == all && jobs.map(\.arrival) == jobs.map(\.arrival).sorted())
+        #expect(Set(jobs.map(\.arrival)).count == 10 && jobs[5].priority == 7 && jobs[5].lane == "slow")
+        for job in jobs {
+            let history = try history(spool, job.id)
+            #expect(history.first == "queued" && history.last == "done")
+            let attempts = try ledger.read { try $0.attempts(of: job.id) }
+            #expect(attempts.map(\.outcome) == [.success])
+            let run = try #require(attempts.first).runDirectory
+            #expect(run.hasSuffix("/\(job.id)/attempt-1"))
+            #expect(spool.list(run) == ["block-001.log", "block-001.sh", "env", "result.json"])
+        }
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: ledger)
+        #expect(try check.violations().isEmpty)
+        // One commit wrote that they were dropped and that they were claimed, of all but perhaps the first.
+        let together = try jobs.count { job in
+            let times = try ledger.read { try $0.transitions(of: job.id) }.map(\.at)
+            return times[0] == times[1]
+        }
+        #expect(together >= 9)
+        // No spare folder is left, and no other leftover.
+        let left = try FileManager.default.contentsOfDirectory(atPath: spool.path + "/runs")
+        #expect(left.filter { $0.hasPrefix(Directory.asidePrefix) }.isEmpty)
+    }
+
+    /// What it comes to is the same as with many: refused, blocked, held, or a job that the ledger knows.
+    @Test(.timeLimit(.minutes(1))) func whatCannotBeClaimedSo_isIntakes() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        var step = 0
+        let watching = try Watching(spool)
+        _ = try await watching.run { job in
+            step += 1
+            switch step {
+            case 1:
+                try spool.drop("a.md", "echo a >> $OUT/trace")
+                return "a.md"
+            case 2:
+                #expect(job?.state == .done)
+                // The author puts it back: the same job again.
+                return try moveBack(spool, "a.md")
+            case 3:
+                #expect(job?.id == 1 && job?.state == .done)
+                symlink("/etc/hostname", spool.path + "/link.md")
+                return "link.md"
+            case 4:
+                #expect(job?.name == "link.md" && job?.state == .failed && job?.reason.hasPrefix("symbolic_link") == true)
+                try spool.drop("bad.md", "true", front: "exec_mode: agent")
+                return "bad.md"
+            default:
+                #expect(job?.name == "bad.md" && job?.state == .failed && job?.status == .blocked)
+                return nil
+            }
+        }
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "a\na\n")
+        #expect(spool.list("failed").filter { !$0.hasSuffix(".why.txt") } == ["bad.md", "link.md"])
+        #expect(try spool.ledger().read { try $0.page(nil, after: 0, limit: 99) }.map(\.id).sorted() == [1, 2, 3])
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: try spool.ledger())
+        #expect(try check.violations().isEmpty)
+    }
+
+    /// Moves a filed prompt back; its filing comes after the event that told of its end, so it is waited for.
+    private func moveBack(_ spool: TestSpool, _ name: String) throws -> String {
+        while rename(spool.path + "/done/" + name, spool.path + "/" + name) != 0 { sched_yield() }
+        return name
+    }
+
+    /// The commit fails: no job, no run folder is left of it, and it runs once when the ledger can be written again.
+    @Test(.timeLimit(.minutes(1))) func commitThatFails_leavesTheFileForIntake() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            if case .trouble = event { try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") } }
+        }
+        let watching = try Watching(spool, observe: observe)
+        let ending = try await watching.run { job in
+            guard job == nil else { return nil }
+            try ledger.write {
+                try $0.execute("CREATE TRIGGER fault BEFORE INSERT ON attempts BEGIN SELECT RAISE(FAIL, 'fault'); END")
+            }
+            try spool.drop("a.md", "echo ran >> $OUT/trace")
+            return "a.md"
+        }
+        #expect(ending.succeeded == 1)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "ran\n")
+        let jobs = try ledger.read { try $0.page(nil, after: 0, limit: 99) }
+        #expect(jobs.map(\.id) == [1] && jobs.map(\.attempts) == [1])
+        let day = try #require(spool.list("runs").first)
+        #expect(spool.list("runs/" + day) == ["1"])
+    }
+
+    /// A person cancels it between the commit and its start: the request is not lost.
+    @Test(.timeLimit(.minutes(1))) func cancelledWhileItBecomesAJob_neverRuns() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
+        let isAsked = Mutex(false)
+        // Its stamp is being synced; the commit goes on beside it.
+        let calls = SystemCalls { call, path in
+            guard call == .renameat2, path.hasSuffix("/a.md"),
+                isAsked.withLock({ asked in
+                    defer { asked = true }
+                    return !asked
+                })
+            else { return nil }
+            try? ledger.write { try $0.request("cancel", job: 1, now: 1) }
+            input.yield(.file(Wake.fileBytes))
+            return nil
+        }
+        let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
+        let dispatcher = try spool.dispatcher(calls: calls, observe: { events.yield($0) }) { $0.drains = false }
+        async let ending = dispatcher.run(hints: hints)
+        loop: for await event in seen {
+            switch event {
+            case .started:
+                try spool.drop("a.md", "sleep 20; echo ran >> $OUT/trace")
+                input.yield(.file(Array("a.md".utf8)))
+            case .finished(let job, _):
+                #expect(job.state == .cancelled)
+                break loop
+            default: break
+            }
+        }
+        dispatcher.drain()
+        _ = try await ending
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+        #expect(try spool.job("a.md")?.state == .cancelled)
+    }
+}
+
+@Suite struct SpareRunsTests {
+    private func bench() throws -> (TestSpool, Directory, SpareRuns) {
+        let spool = try TestSpool()
+        let runs = try SpoolFolder.open(at: spool.path).runs
+        return (spool, runs, SpareRuns(runs))
+    }
+
+    @Test func spare_becomesAFirstAttemptsFolder() throws {
+        let (spool, _, spares) = try bench()
+        defer { spool.remove() }
+        #expect(spares.take(for: "runs/2026-01-02/7/attempt-1") == nil)
+        spares.fill()
+        #expect(!spares.areMissing)
+        #expect(spares.take(for: "runs/2026-01-02/7/attempt-2") == nil)
+        let folder = try #require(spares.take(for: "runs/2026-01-02/7/attempt-1"))
+        #expect(folder.path == spool.path + "/runs/2026-01-02/7/attempt-1")
+        #expect(spool.list("runs/2026-01-02/7/attempt-1") == ["block-001.log", "block-001.sh", "env"])
+        for name in ["", "/7", "/7/attempt-1"] {
+            var status = stat()
+            #expect(stat(spool.path + "/runs/2026-01-02" + name, &status) == 0 && status.st_mode & 0o777 == 0o700)
+        }
+        #expect(spares.areMissing)
+    }
+
+    /// Where the job has a folder already, that one stays as it is.
+    @Test func folderThatIsThere_isNotReplaced() throws {
+        let (spool, _, spares) = try bench()
+        defer { spool.remove() }
+        let path = spool.path + "/runs/2026-01-02/7/attempt-1"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try Data("old".utf8).write(to: URL(fileURLWithPath: path + "/block-001.log"))
+        spares.fill()
+        #expect(spares.take(for: "runs/2026-01-02/7/attempt-1") == nil)
+        #expect(try spool.text("runs/2026-01-02/7/attempt-1/block-001.log") == "old")
+    }
+
+    @Test func spares_goWithTheRun_andThoseOfADeadOneWithTheNext() async throws {
+        let (spool, runs, spares) = try bench()
+        defer { spool.remove() }
+        spares.fill()
+        var names: [String] = []
+        try runs.forEachEntry { bytes, _ in
+            names.append(String(decoding: bytes, as: UTF8.self))
+            return true
+        }
+        #expect(names.count { $0.hasPrefix(Directory.asidePrefix) } == SpareRuns.count)
+        // Another run finds them and takes them away, with nobody's help.
+        try await spool.drain()
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: runs.path).allSatisfy { !$0.hasPrefix(Directory.asidePrefix) })
+    }
+}
