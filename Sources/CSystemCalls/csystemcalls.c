@@ -1,8 +1,10 @@
 #define _GNU_SOURCE
 #include "csystemcalls.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/timex.h>
+#include <sys/xattr.h>
 
 const unsigned flowspool_rename_noreplace = RENAME_NOREPLACE;
 const unsigned flowspool_rename_exchange = RENAME_EXCHANGE;
@@ -30,4 +32,9 @@ int flowspool_clock_is_synchronised(void) {
     struct timex state = {.modes = 0};
     if (ntp_adjtime(&state) == -1) return -1;
     return (state.status & STA_UNSYNC) == 0;
+}
+
+int flowspool_has_attributes(int fd) {
+    ssize_t bytes = flistxattr(fd, NULL, 0);
+    return bytes > 0 || (bytes < 0 && errno != ENOTSUP);
 }

@@ -13,6 +13,9 @@ extern const unsigned flowspool_rename_exchange;
 /// fcntl(2), F_SETLEASE; `type` is F_RDLCK or F_UNLCK.
 int flowspool_setlease(int fd, int type);
 
+/// Whether an open file has extended attributes (flistxattr(2)), an access list among them; 1 also where that cannot be told.
+int flowspool_has_attributes(int fd);
+
 /// fcntl(2), F_OFD_SETLK: a write lock on the whole file, held by the open file description.
 int flowspool_ofd_lock(int fd);
 

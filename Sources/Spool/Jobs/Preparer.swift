@@ -106,9 +106,14 @@ struct Preparer: Sendable {
         let claimed = group.isEmpty ? Claimed() : await claim(group)
         deliver(outcomes + claimed.outcomes)
         letWokenThreadBegin()
-        for spare in claimed.replaced { swap.discard(spare) }
-        // What was replaced is freed when it is closed: not earlier.
-        withExtendedLifetime(prompts) {}
+        // Closed with these.
+        (prompts, group) = ([], [])
+        keep(claimed.replaced)
+    }
+
+    /// Keeps the files that were replaced, as spares; trouble leaves one of them behind, and the next start removes it.
+    private func keep(_ replaced: [SwapFile.Spare]) {
+        for spare in replaced { try? swap.keep(spare) }
     }
 
     /// Prepares a file that has no job yet: the commit that claims it makes its job.
@@ -129,14 +134,13 @@ struct Preparer: Sendable {
         }
         prepared.saved = prompt.claimed
         if recordsStart, prepared.mayBeRecorded { prepared.recordStart(now: clock.wallMilliseconds()) }
-        let claimed = await claim([OnItsWay(prompt: prompt, prepared: prepared)])
+        let claimed = await claim([OnItsWay(prompt: consume prompt, prepared: prepared)])
         switch claimed.outcomes[0] {
         case .lost(Job.noNumber), .trouble([Job.noNumber], _): deliver(nil)
         case let outcome: deliver(outcome)
         }
         letWokenThreadBegin()
-        for spare in claimed.replaced { swap.discard(spare) }
-        withExtendedLifetime(prompt) {}
+        keep(claimed.replaced)
     }
 
     /// What came of a group's claims.
@@ -285,7 +289,6 @@ struct Preparer: Sendable {
             // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
             if let spare = one.spare {
                 try swap.exchange(spare, with: one.prepared.job.file)
-                // Not kept as a spare: it is its owner's file, with whatever attributes.
                 replaced.append(spare)
             }
         } catch {

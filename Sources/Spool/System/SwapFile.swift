@@ -88,7 +88,7 @@ final class SwapFile: Sendable {
     }
 
     /// Puts content that is on stable storage in place of that of `name`, which must exist. What went out has the spare's name
-    /// now, for `discard`: it is not looked at whether it may be written over.
+    /// now, for `keep`, when this process has it open no more.
     func exchange(_ spare: Spare, with name: String) throws(SystemCallError) {
         do {
             try exchange(spare.name, name)
@@ -101,6 +101,11 @@ final class SwapFile: Sendable {
     /// Puts content that is on stable storage in place of that of `name`, which must exist.
     func put(_ spare: Spare, in name: String) throws(SystemCallError) {
         try exchange(spare, with: name)
+        try keep(spare)
+    }
+
+    /// Keeps what went out as a spare, or removes it where it may not be written over.
+    func keep(_ spare: Spare) throws(SystemCallError) {
         if try isReusable(spare.name) {
             give(spare.name)
         } else {
@@ -108,7 +113,7 @@ final class SwapFile: Sendable {
         }
     }
 
-    /// Gives up content that is not needed after all, or that was exchanged for another.
+    /// Gives up content that is not needed after all.
     func discard(_ spare: Spare) { remove(spare.name) }
 
     /// Removes a spare; one that stays is removed at the next start.
@@ -164,14 +169,15 @@ final class SwapFile: Sendable {
         }
     }
 
-    /// Whether the file that went out may be written over: it has no other name, and nobody has it open (a write lease is
-    /// granted to the only opener, fcntl(2)). The author's master copy, hard-linked into the spool, is never touched.
+    /// Whether the file that went out may be written over: it has no other name, nobody has it open (a write lease is granted to
+    /// the only opener, fcntl(2)), and it is as a new file of ours would be: no group and no attributes, such as an access list, that
+    /// another prompt would get from it. The author's master copy, hard-linked into the spool, is never touched.
     private func isReusable(_ spare: String) throws(SystemCallError) -> Bool {
-        guard let status = try folder.status(spare), status.kind == .regular, status.links == 1, status.owner == geteuid() else {
-            return false
-        }
+        guard let status = try folder.status(spare), status.kind == .regular, status.links == 1, status.owner == geteuid(),
+            status.group == getegid()
+        else { return false }
         let file = try folder.openForReading(spare)
-        return flowspool_setlease(file.descriptor, F_WRLCK) == 0
+        return flowspool_has_attributes(file.descriptor) == 0 && flowspool_setlease(file.descriptor, F_WRLCK) == 0
     }
 
     private func take() -> String {

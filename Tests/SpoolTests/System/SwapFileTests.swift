@@ -59,6 +59,30 @@ import Testing
         #expect(try String(contentsOfFile: spool + "/a.md", encoding: .utf8) == "three")
     }
 
+    /// setxattr(2), which the module Glibc leaves out.
+    private func setAttribute(_ path: String) throws -> Int32 {
+        typealias Call = @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafePointer<CChar>, Int, Int32) -> Int32
+        let symbol = try #require(dlsym(nil, "setxattr"))
+        return unsafeBitCast(symbol, to: Call.self)(path, "user.note", "x", 1, 0)
+    }
+
+    /// What went out is removed where the next prompt would get its group or its attributes; where not, it is kept.
+    @Test(arguments: ["", "attribute", "group"])
+    func keep_takesNothingOverFromAnotherPrompt(_ what: String) throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let path = try folder.write("first", to: "a.md")
+        // Only root may give a file to a group of which nobody is.
+        if what == "group", chown(path, geteuid(), getegid() + 1) != 0 { return }
+        if what == "attribute" { try #require(setAttribute(path) == 0) }
+        let swap = SwapFile(try Directory(path: folder.path))
+        let spare = try swap.write(Data("stamped".utf8), mode: 0o600)
+        try swap.exchange(spare, with: "a.md")
+        try swap.keep(spare)
+        let count = try FileManager.default.contentsOfDirectory(atPath: folder.path).count
+        #expect(count == (what.isEmpty ? 2 : 1))
+    }
+
     @Test func replace_whenSomebodyHasTheFileOpen_neverWritesIntoTheirs() throws {
         let folder = try TestFolder()
         defer { folder.remove() }
