@@ -64,10 +64,14 @@ class Spool:
         try:
             if alone:
                 wait = lambda condition: wait_for(condition, process, end)
-                wait(lambda: os.path.exists(os.path.join(self.path, "runs", ".begun")))
+                # It listens then; under a fault that file may never come, and nothing depends on it.
+                begun, soon = os.path.join(self.path, "runs", ".begun"), time.monotonic() + 1
+                wait(lambda: os.path.exists(begun) or time.monotonic() > soon)
                 for name in self.dropped:
                     os.rename(os.path.join(aside, name), os.path.join(self.path, name))
-                    wait(lambda: any(os.path.exists(os.path.join(self.path, place, name)) for place in ("done", "failed", "held")))
+                    # What a fault makes fail counts as well, and may put the spool on hold.
+                    wait(lambda: any(os.path.exists(os.path.join(self.path, place))
+                                     for place in ("done/" + name, "failed/" + name, "held/" + name, ".prompt-pipeline.HOLD")))
                 process.terminate()
             process.wait(timeout=max(1, end - time.monotonic()))
         except subprocess.TimeoutExpired:

@@ -111,8 +111,10 @@ def main():
         count = total(binary, shim, PROFILE, options.alone)
         # Each call with one error of its own in turn and with EIO; `--all` with every error. In process every call meets every error
         # (Tests/SpoolTests/Jobs/FaultSweepTests.swift).
+        # A watching run pauses after trouble, so that each fault takes seconds: one for each call there.
         points = [(when, name) for when in range(1, count + 1)
-                  for name in (ERRORS if options.all else sorted({"EIO", ERRORS[1 + (when + options.seed) % (len(ERRORS) - 1)]}))]
+                  for name in (ERRORS if options.all else {ERRORS[(when + options.seed) % len(ERRORS)]} if options.alone
+                               else sorted({"EIO", ERRORS[1 + (when + options.seed) % (len(ERRORS) - 1)]}))]
         if options.quick:
             points = rng.sample(points, 8)
         if options.at:

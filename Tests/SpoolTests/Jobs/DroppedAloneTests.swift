@@ -169,20 +169,26 @@ import Testing
         let ledger = try spool.ledger()
         let (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
         let isAsked = Mutex(false)
-        // Its stamp is being synced; the commit goes on beside it.
+        let clock = CountingClock()
         let calls = SystemCalls { call, path in
-            guard call == .renameat2, path.hasSuffix("/a.md"),
-                isAsked.withLock({ asked in
-                    defer { asked = true }
-                    return !asked
-                })
-            else { return nil }
+            // It is claimed, and about to move to `active/`.
+            guard call == .renameat2, path.hasSuffix("/a.md") else { return nil }
+            let isFirst = isAsked.withLock { asked in
+                defer { asked = true }
+                return !asked
+            }
+            guard isFirst else { return nil }
             try? ledger.write { try $0.request("cancel", job: 1, now: 1) }
-            input.yield(.file(Wake.fileBytes))
+            // The dispatcher looks at the clock a few times in each turn: after so many it has read what was asked for.
+            let before = clock.looks
+            while clock.looks < before + 40 {
+                input.yield(.file(Wake.fileBytes))
+                sched_yield()
+            }
             return nil
         }
         let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
-        let dispatcher = try spool.dispatcher(calls: calls, observe: { events.yield($0) }) { $0.drains = false }
+        let dispatcher = try spool.dispatcher(calls: calls, clock: clock, observe: { events.yield($0) }) { $0.drains = false }
         async let ending = dispatcher.run(hints: hints)
         loop: for await event in seen {
             switch event {
@@ -200,6 +206,19 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
         #expect(try spool.job("a.md")?.state == .cancelled)
     }
+}
+
+/// The real clock, which counts how often the monotonic time was asked for.
+private final class CountingClock: SpoolClock {
+    private let count = Mutex(0)
+    var looks: Int { count.withLock { $0 } }
+
+    func wallMilliseconds() -> Int64 { SystemClock().wallMilliseconds() }
+    func monotonicMilliseconds() -> Int64 {
+        count.withLock { $0 += 1 }
+        return SystemClock().monotonicMilliseconds()
+    }
+    func sleep(milliseconds: Int64) async throws { try await SystemClock().sleep(milliseconds: milliseconds) }
 }
 
 @Suite struct SpareRunsTests {
