@@ -156,7 +156,7 @@ public enum AttemptEvent: Sendable, Hashable {
 /// What was made in an attempt's run folder before its turn came. Only this process writes there until then.
 public struct ReadyAttempt: Sendable {
     let folder: RunFolder
-    /// Names of files that hold already what the attempt begins with.
+    /// Names of files that hold already what the attempt begins with; in a spare folder (`SpareRuns`), of those that are there, empty.
     let files: Set<String>
 
     /// Whether the folder is still there: somebody may have cleared the runs away while the job waited for a slot.

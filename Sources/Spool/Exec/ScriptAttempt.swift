@@ -55,7 +55,8 @@ struct ScriptAttempt {
         HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
     }
 
-    /// Makes the files that the first block needs; `request.ready` has those that are there and empty. Done ahead, because making a file waits for whatever fsync is under way.
+    /// Makes the files that the first block needs; `request.ready` has those that are there and empty. Done ahead, because making a
+    /// file waits for whatever fsync is under way.
     static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) -> ReadyAttempt {
         try folder.write(RunFolder.environmentName, handedOn(to: request).file)
         guard let block = request.prompt.blocks.first(where: { $0.number >= request.firstBlock && !$0.marks.isSkipped }) else {

@@ -190,8 +190,7 @@ extension Dispatcher {
         let moved = unconfirmed
         unconfirmed.removeAll()
         let confirmed: Bool? = note {
-            for folder in [spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
-            try preparer.swap.syncFolder()
+            try preparer.swap.syncFolder(after: [spool.root, spool.done, spool.failed, spool.held])
             try ledger.write { tx in
                 for job in moved where job.place == .drop && job.state.isTerminal {
                     if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }

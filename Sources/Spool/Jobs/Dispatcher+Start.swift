@@ -41,42 +41,6 @@ extension Dispatcher {
         if let report { take(report) }
     }
 
-    /// One prompt is dropped and nothing else is at work or waits: it needs no place among others, so that it becomes a job with
-    /// the commit of its claim.
-    ///
-    /// - Returns: false, with nothing done, where it is not so.
-    private func prepareUnnumbered() -> Bool {
-        guard let name = namedFiles.first, !isForIntake, namedFiles.allSatisfy({ $0 == name }),
-            let prompt = PromptName(bytes: name),
-            prompt.kind == .prompt, prompt.isText, mayStart, hasRoom, !wantsScan, !wantsWaiting, backlog == 0,
-            running.isEmpty, ready.isEmpty, preparing.isEmpty, busy.isEmpty
-        else { return false }
-        namedFiles.removeAll()
-        unnumbered = name
-        var job = Job(waiting: Admission(name: prompt.text, priority: .min), now: clock.wallMilliseconds())
-        job.arrival = .max
-        preparing[job.id] = job
-        let recordsStart = startsToRecord(freeSlots: 1, areShort: false) > 0
-        Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
-            await preparer.prepare(unnumbered: prompt.text, recordsStart: recordsStart) { post.yield(.preparedUnnumbered($0)) }
-        }
-        return true
-    }
-
-    /// What came of the preparation of a file that had no job.
-    func takeUnnumbered(_ outcome: PrepareOutcome?) {
-        preparing[Job.noNumber] = nil
-        if let outcome {
-            take(outcome)
-        } else if let name = unnumbered {
-            namedFiles.insert(name, at: 0)
-            isForIntake = true
-        }
-        unnumbered = nil
-        // They may name the job that it has become.
-        if areRequestsLeft { note { try readRequests() } }
-    }
-
     /// What waits in the ledger is not what was read of it any more.
     func waitingChanged() {
         wantsWaiting = true
@@ -232,7 +196,7 @@ extension Dispatcher {
 
     /// How many of the jobs that are prepared next have their starts recorded with their claims: those for which a slot is free,
     /// and where jobs take milliseconds, one for each slot.
-    private func startsToRecord(freeSlots: Int, areShort: Bool) -> Int {
+    func startsToRecord(freeSlots: Int, areShort: Bool) -> Int {
         guard begun != nil else { return 0 }
         return max(freeSlots, areShort ? settings.jobs - ready.count(where: \.isRecorded) : 0, 0)
     }

@@ -120,13 +120,17 @@ final class SwapFile: Sendable {
     private func remove(_ name: String) { try? folder.remove(name) }
 
     /// Fsyncs the folder. What went out before is then out for good, and may be written over.
-    func syncFolder() throws(SystemCallError) {
+    ///
+    /// - Parameter others: fsynced first: folders from which a file may have come that went out. What goes out from now on is not
+    ///   covered, since its name there may be gone only after their sync.
+    func syncFolder(after others: [Directory] = []) throws(SystemCallError) {
         let waiting = spares.withLock { spares in
             let names = spares.unsynced
             spares.unsynced = []
             return names
         }
         do {
+            for other in others { try other.sync() }
             try folder.sync()
         } catch {
             spares.withLock { $0.unsynced += waiting }

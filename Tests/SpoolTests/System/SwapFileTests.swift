@@ -83,6 +83,26 @@ import Testing
         #expect(count == (what.isEmpty ? 2 : 1))
     }
 
+    /// A file that goes out while the folder it came from is being synced may still have its name there after a power loss.
+    @Test func whatGoesOut_whileAnotherFolderIsSynced_isNoSpareYet() throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let path = try folder.write("the author's bytes", to: "active/a.md")
+        let before = inode(path)
+        _ = try folder.makeFolder("drop")
+        let swap = SwapFile(try Directory(path: folder.path + "/active"))
+        let calls = SystemCalls { call, _ in
+            if call == .fsync { try? swap.replace("a.md", with: Data("stamped".utf8), mode: 0o600) }
+            return nil
+        }
+        try swap.syncFolder(after: [try Directory(path: folder.path + "/drop", calls: calls)])
+        try folder.write("another", to: "active/b.md")
+        try swap.replace("b.md", with: Data("another, stamped".utf8), mode: 0o600)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/active")
+        let spare = try #require(names.first { inode(folder.path + "/active/" + $0) == before })
+        #expect(try String(contentsOfFile: folder.path + "/active/" + spare, encoding: .utf8) == "the author's bytes")
+    }
+
     @Test func replace_whenSomebodyHasTheFileOpen_neverWritesIntoTheirs() throws {
         let folder = try TestFolder()
         defer { folder.remove() }
