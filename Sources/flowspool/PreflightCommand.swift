@@ -81,8 +81,10 @@ struct PreflightRun: Hashable {
     func run() async throws {
         try await reportingErrors {
             let cache = InMemoryShellReportCache()
-            let ahead = files.first.map { file in Task { await PreflightSetup.analyzeAhead(file, cache: cache) } }
+            let ahead = files.first.flatMap { PreflightSetup.analyzeAhead($0, cache: cache) }
             let setup = try choice.setup(command: "preflight", cache: cache)
+            // Here, and not by the thread that started shfmt: the kernel would let those two share a processor.
+            ShellAnalyzer.warmUp()
             await ahead?.value
             var elements: [JSON] = []
             var entries: [SARIFReport.Entry] = []

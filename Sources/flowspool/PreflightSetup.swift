@@ -43,13 +43,15 @@ enum PreflightSetup {
 
     /// Has shfmt at work on the blocks of a file while policy and configuration are read. What comes of it is kept in `cache`, under
     /// the digest of each block's text; nothing else is: whatever is wrong here is found, and said, when the file has its turn.
-    static func analyzeAhead(_ file: String, cache: InMemoryShellReportCache) async {
-        let sizeMax = SpoolConfiguration().sizeLimitBytes
-        guard let place = try? PromptInPlace(path: file, sizeMax: sizeMax), place.bytes.count <= sizeMax,
-            let analyzer = try? ShellAnalyzer(searchPath: searchPathOfTools, cache: cache, isProvenFirst: false)
-        else { return }
-        let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
-        guard prompt.settings.execMode ?? ExecMode.script.rawValue == ExecMode.script.rawValue else { return }
-        for block in prompt.blocks where !block.marks.isSkipped { _ = await analyzer.analyze(block) }
+    static func analyzeAhead(_ file: String, cache: InMemoryShellReportCache) -> Eventual<Void>? {
+        ShellAnalyzer.analyzeAhead {
+            let sizeMax = SpoolConfiguration().sizeLimitBytes
+            guard let place = try? PromptInPlace(path: file, sizeMax: sizeMax), place.bytes.count <= sizeMax,
+                let analyzer = try? ShellAnalyzer(searchPath: searchPathOfTools, cache: cache, isProvenFirst: false)
+            else { return [] }
+            let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
+            guard prompt.settings.execMode ?? ExecMode.script.rawValue == ExecMode.script.rawValue else { return [] }
+            return prompt.blocks.filter { !$0.marks.isSkipped }.map { (analyzer, $0) }
+        }
     }
 }

@@ -30,7 +30,7 @@ public struct ShellAnalyzer: Sendable {
         isProvenFirst: Bool = true
     ) throws(FlowspoolError) {
         parser = try ShellParser(path: shfmtPath, searchPath: searchPath, timeoutSeconds: timeoutSeconds)
-        if isProvenFirst { try parser.prove() }
+        if isProvenFirst { try parser.prove(meanwhile: Self.warmUp) }
         self.cache = cache
     }
 
@@ -44,10 +44,18 @@ public struct ShellAnalyzer: Sendable {
     public func analyze(_ block: Block) async -> ShellReport {
         let digest = digest(of: block)
         if let known = cache.lookup(digest) { return ShellReport(known, block: block, isCached: true) }
-        let (report, isLasting) = await Self.onDeepStack { judge(block) }
-        // A parser that failed may do better next time; everything else holds for good.
-        if isLasting { cache.store(report, for: digest) }
-        return ShellReport(report, block: block, isCached: false)
+        // Recursion would overflow a pool thread's stack, and shfmt is waited for. The tables of the rules are made meanwhile.
+        let judged = startThread(stackBytes: Self.stackBytes) { judge(block, digest, meanwhile: Self.warmUp) }
+        return ShellReport(await judged?.value ?? noThread(block), block: block, isCached: false)
+    }
+
+    /// Analyzes `blocks` from now on, so that the cache knows them when `analyze` is asked. Who waits for it may call `warmUp`.
+    ///
+    /// - Parameter blocks: makes them, on the thread that analyzes them.
+    public static func analyzeAhead(_ blocks: @escaping @Sendable () -> [(ShellAnalyzer, Block)]) -> Eventual<Void>? {
+        startThread(stackBytes: stackBytes) {
+            for (analyzer, block) in blocks() { _ = analyzer.judge(block, analyzer.digest(of: block)) {} }
+        }
     }
 
     func digest(of block: Block) -> String {
@@ -60,16 +68,18 @@ public struct ShellAnalyzer: Sendable {
         }.joined()
     }
 
-    /// Runs the work on a thread of its own: recursion would overflow a pool thread's stack, and shfmt is waited for.
-    private static func onDeepStack<R: Sendable>(_ work: @escaping @Sendable () -> R) async -> R {
-        await withCheckedContinuation { continuation in
-            let thread = Thread { continuation.resume(returning: work()) }
-            thread.stackSize = stackBytes
-            thread.start()
-        }
+    private func judge(_ block: Block, _ digest: String, meanwhile: () -> Void) -> CachedReport {
+        let (report, isLasting) = judge(block, meanwhile)
+        // A parser that failed may do better next time; everything else holds for good.
+        if isLasting { cache.store(report, for: digest) }
+        return report
     }
 
-    private func judge(_ block: Block) -> (CachedReport, isLasting: Bool) {
+    private func noThread(_ block: Block) -> CachedReport {
+        report([Self.failure(.notStarted("no thread to be had"))], [], block.text)
+    }
+
+    private func judge(_ block: Block, _ meanwhile: () -> Void) -> (CachedReport, isLasting: Bool) {
         let text = block.text
         if text.utf8.contains(0) {
             return (report([Self.syntaxFinding("it holds a NUL byte", .start, text)], [], text), true)
@@ -77,8 +87,7 @@ public struct ShellAnalyzer: Sendable {
         guard text.utf8.count <= Self.blockBytesMax else {
             return (report([Self.failure(.tooLarge)], [], text), true)
         }
-        // The tables of the rules are made while shfmt is at work.
-        switch parser.parse(text, meanwhile: { _ = Self.isWarm }) {
+        switch parser.parse(text, meanwhile: meanwhile) {
         case .tree(let statements):
             let (findings, commands) = Self.findings(for: statements, text: text, book)
             return (report(findings, commands, text), true)
@@ -99,6 +108,8 @@ public struct ShellAnalyzer: Sendable {
     }
 
     /// Makes what every walk needs, once in a process: the rules, the grammar of commands, the patterns of secrets.
+    public static func warmUp() { _ = isWarm }
+
     private static let isWarm: Bool = {
         let text = "a b\n"
         guard let statements = try? NestedShellParser.parse(text) else { return false }

@@ -58,15 +58,16 @@ public struct ShellParser: Sendable {
 
     /// Starts the program once and learns what all of its numbers mean; does nothing where that is known.
     ///
+    /// - Parameter meanwhile: done once the child runs and before it is waited for.
     /// - Throws: `FlowspoolError` when it is older than 3.6.0, or answers nonsense. `fault` says the same from then on.
-    func prove() throws(FlowspoolError) {
+    func prove(meanwhile: () -> Void = {}) throws(FlowspoolError) {
         let operators = learnt.state.withLock(\.operators)
         let missing = ShfmtOperator.all.filter { !operators.knows($0) }
         guard !missing.isEmpty else { return }
         let probe = ShfmtProbe(missing)
         let answer = ChildProgram.run(
             path, Self.arguments, input: Array(probe.text.utf8),
-            limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax))
+            limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax), meanwhile: meanwhile)
         if case .success(let output) = answer, output.status == 0, (try? learn(probe, output.bytes)) != nil { return }
         // Something is wrong with it: only now is its version worth another start.
         let error: FlowspoolError
