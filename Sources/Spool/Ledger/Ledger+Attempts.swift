@@ -72,16 +72,24 @@ extension LedgerTransaction {
     /// - Parameter isNew: nothing was said about it before.
     func setFindings(_ findings: [Finding], of job: Int64, isNew: Bool = false) throws {
         if !isNew { try execute("DELETE FROM findings WHERE job = ?", [job]) }
-        for (index, finding) in findings.enumerated() {
-            try execute(
-                "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
+        var rest = Array(findings.enumerated())[...]
+        while !rest.isEmpty {
+            // By groups: a statement for each would cost more than the rows, and one of any length could not be kept prepared.
+            let group = rest.prefix(Self.findingsAtOnceMax)
+            rest = rest.dropFirst(group.count)
+            var values: [(any DatabaseValueConvertible)?] = []
+            for (index, finding) in group {
+                values += [
                     job, index + 1, finding.code.rawValue, finding.severity.rawValue, finding.line, finding.column,
-                    finding.message,
-                    finding.advice, finding.waiver,
-                ])
+                    finding.message, finding.advice, finding.waiver,
+                ]
+            }
+            let rows = repeatElement("(?, ?, ?, ?, ?, ?, ?, ?, ?)", count: group.count).joined(separator: ", ")
+            try execute("INSERT INTO findings VALUES \(rows)", StatementArguments(values))
         }
     }
+
+    private static let findingsAtOnceMax = 8
 
     public func isApproved(sha: String) throws -> Bool {
         try row("SELECT 1 FROM approvals WHERE prompt_sha = ?", [sha]) != nil

@@ -1,6 +1,6 @@
 // The ledger: one SQLite database in write-ahead mode with `synchronous=FULL`, so that a commit that returned is on stable
-// storage; only what the drop folder tells again after a power loss may be committed without a sync (`writeUnsynced`). One
-// connection per process; every change is a transaction, and what belongs together is committed together. Whoever shows an
+// storage; only what the drop folder tells again after a power loss, and what may be lost, may be committed without a sync
+// (`writeUnsynced`). One connection per process; every change is a transaction, and what belongs together is committed together. Whoever shows an
 // effect outside commits here first.
 
 import Foundation
@@ -81,7 +81,7 @@ public final class Ledger: Sendable {
     /// this way since the last `write`, never in part and never out of order. The next `write` or `sync` makes all of it sure,
     /// since the log is one file. A crash of the program undoes nothing.
     ///
-    /// Only for what the folders tell again; never before a file is moved, started or promised to anybody.
+    /// Only for what the folders tell again, or what may be lost; never before a file is moved, started or promised to anybody.
     ///
     /// - Parameter isOwed: `sync` is to make sure of it, even if no other `write` comes.
     @discardableResult

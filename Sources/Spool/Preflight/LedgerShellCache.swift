@@ -28,8 +28,8 @@ public final class LedgerShellCache: ShellReportCache {
 
     public func store(_ report: CachedReport, for digest: String) {
         memory.store(report, for: digest)
-        // As above: losing an entry is no harm.
-        try? ledger.write { try $0.keepShellReport(report.json, digest, entriesMax: Self.entriesMax) }
+        // As above: losing an entry is no harm, so that no sync is waited for.
+        try? ledger.writeUnsynced(isOwed: false) { try $0.keepShellReport(report.json, digest, entriesMax: Self.entriesMax) }
     }
 }
 

@@ -53,17 +53,21 @@ enum PromptChecks {
     }
 
     private static func hasHeading(_ body: String) -> Bool {
-        body.utf8.first == UInt8(ascii: "#") || body.contains("\n#")
+        body.utf8.first == UInt8(ascii: "#") || find(Array("\n#".utf8), in: Array(body.utf8)[...]) != nil
     }
 
     private static func firstLine(of prompt: PromptFile, holding needles: [String]) -> Int? {
         let body = Array(prompt.body.utf8)
-        guard needles.contains(where: { prompt.body.utf8.count >= $0.utf8.count && prompt.body.contains($0) }) else { return nil }
-        var line = prompt.bodyFirstLine
-        for part in body.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-            let text = String(decoding: part, as: UTF8.self)
-            if needles.contains(where: text.contains) { return line }
-            line += 1
+        guard let first = needles.compactMap({ find(Array($0.utf8), in: body[...]) }).min() else { return nil }
+        return prompt.bodyFirstLine + body[..<first].count { $0 == UInt8(ascii: "\n") }
+    }
+
+    /// Where `needle`, which is not empty, begins first. By byte: a search among characters takes a hundred times as long.
+    private static func find(_ needle: [UInt8], in bytes: ArraySlice<UInt8>) -> Int? {
+        var rest = bytes
+        while let start = rest.firstIndex(of: needle[0]) {
+            if bytes[start...].starts(with: needle) { return start }
+            rest = bytes[(start + 1)...]
         }
         return nil
     }
