@@ -13,9 +13,14 @@ public enum FolderEvent: Sendable, Hashable {
     public enum Reason: String, Sendable { case start, overflow, replaced, reconcile, poll }
 }
 
+/// Takes hints on the source's own thread, one after the other, in order. It must not wait: hints that come meanwhile fill the kernel's
+/// queue (inotify(7), `max_queued_events`), which then says that it lost some.
+public typealias HintReceiver = @Sendable (FolderEvent) -> Void
+
 /// A source of hints about one folder, owned by one reader.
 public protocol EventSource: Sendable {
-    /// The hints, from the first `.rescan(.start)` on, until the surrounding task is cancelled or `stop` is called.
+    /// The hints, from the first `.rescan(.start)` on, until the surrounding task is cancelled or `stop` is called. None where they
+    /// go to a receiver.
     var events: AsyncStream<FolderEvent> { get }
     /// What the source has counted since it was made. Safe to read at any time, also after `stop`.
     var statistics: WatchStatistics { get }

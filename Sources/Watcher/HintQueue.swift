@@ -1,7 +1,7 @@
 // The hints on their way from the source's thread to the one reader. Bounded: when more than `hintsMax` wait, all are
 // dropped and one `.rescan(.overflow)` stands for them, and for whatever comes until the reader takes it, because the
 // reader looks at the folder after it took it. A hint equal to the last one waiting is merged with it for the same reason.
-// A waiting reader is resumed at once: nothing is batched.
+// A waiting reader is resumed at once: nothing is batched. Where there is a receiver, it gets each hint at once, and none waits.
 
 import Synchronization
 
@@ -19,16 +19,25 @@ final class HintQueue: Sendable {
 
     private let state = Mutex(State())
     private let hintsMax: Int
+    private let receiver: HintReceiver?
 
-    init(hintsMax: Int) {
+    init(hintsMax: Int, receiver: HintReceiver? = nil) {
         self.hintsMax = hintsMax
+        self.receiver = receiver
     }
 
-    /// Adds a hint. Never blocks for longer than the lock; any thread.
+    /// Adds a hint. Never blocks for longer than the lock, and the receiver; any thread, and one at a time where there is a receiver.
     func push(_ event: FolderEvent) {
+        if let receiver {
+            let isFinished = state.withLock { state in
+                if !state.isFinished { state.statistics.count(event) }
+                return state.isFinished
+            }
+            return isFinished ? () : receiver(event)
+        }
         let reader: CheckedContinuation<FolderEvent?, Never>? = state.withLock { state in
             guard !state.isFinished else { return nil }
-            if case .rescan = event { state.statistics.rescans += 1 } else { state.statistics.hints += 1 }
+            state.statistics.count(event)
             if let reader = state.reader {
                 state.reader = nil
                 return reader
@@ -103,5 +112,11 @@ final class HintQueue: Sendable {
 
     func count(_ change: (inout WatchStatistics) -> Void) {
         state.withLock { change(&$0.statistics) }
+    }
+}
+
+extension WatchStatistics {
+    fileprivate mutating func count(_ event: FolderEvent) {
+        if case .rescan = event { rescans += 1 } else { hints += 1 }
     }
 }

@@ -24,13 +24,15 @@ public final class InotifyEventSource: EventSource {
     /// - Throws: ``WatcherError``: `folderMissing`, `notAFolder`, `notPermitted`; `alreadyRunning` where this process has
     ///   a source of this kind that was not stopped; `watchLimit`, `instanceLimit`, `descriptorTooHigh` where the system
     ///   has no more to give; `system`.
-    public convenience init(folder: String, options: WatchOptions = WatchOptions()) throws(WatcherError) {
-        try self.init(folder: folder, options: options, hooks: InotifyHooks())
+    public convenience init(
+        folder: String, options: WatchOptions = WatchOptions(), receiver: HintReceiver? = nil
+    ) throws(WatcherError) {
+        try self.init(folder: folder, options: options, hooks: InotifyHooks(), receiver: receiver)
     }
 
-    init(folder: String, options: WatchOptions, hooks: InotifyHooks) throws(WatcherError) {
+    init(folder: String, options: WatchOptions, hooks: InotifyHooks, receiver: HintReceiver? = nil) throws(WatcherError) {
         let path = try FolderPath(folder)
-        let queue = HintQueue(hintsMax: options.hintsMax)
+        let queue = HintQueue(hintsMax: options.hintsMax, receiver: receiver)
         let wakeFile = try WakeFile()
         guard Self.isLibraryTaken.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
         else { throw .alreadyRunning }

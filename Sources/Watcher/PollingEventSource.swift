@@ -15,11 +15,12 @@ public final class PollingEventSource: EventSource {
     /// - Throws: ``WatcherError``: `folderMissing`, `notAFolder`, `notPermitted`, `system`. Not an error: a folder that
     ///   goes missing later; the hint comes when it is back.
     public init(
-        folder: String, options: WatchOptions = WatchOptions(), clock: some Clock<Duration> = ContinuousClock()
+        folder: String, options: WatchOptions = WatchOptions(), clock: some Clock<Duration> = ContinuousClock(),
+        receiver: HintReceiver? = nil
     ) throws(WatcherError) {
         let path = try FolderPath(folder)
         _ = try FolderListing(path.text)
-        let queue = HintQueue(hintsMax: options.hintsMax)
+        let queue = HintQueue(hintsMax: options.hintsMax, receiver: receiver)
         let first = FolderSignature(of: path)
         queue.push(.rescan(.start))
         events = queue.makeStream()

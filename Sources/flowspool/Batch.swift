@@ -189,7 +189,7 @@ struct BatchService: Service {
     func run() async throws {
         let opened = session.opened
         try await HintPump.pumping(folder: opened.spool.path, poll: opened.configuration.poll.asFlag) { pump in
-            try await reporter.ticking { control.clear(try await session.run(hints: pump.next())) }
+            try await reporter.ticking { control.clear(try await session.run(pump)) }
         }
     }
 }

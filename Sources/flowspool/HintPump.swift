@@ -7,7 +7,7 @@ import Watcher
 
 /// Hands hints on.
 final class HintPump: Sendable {
-    private let output = Mutex<AsyncStream<SpoolHint>.Continuation?>(nil)
+    private let session = Mutex<Dispatcher?>(nil)
 
     private func take(_ event: FolderEvent) {
         let hint: SpoolHint =
@@ -18,31 +18,26 @@ final class HintPump: Sendable {
             case .rescan(.replaced): .replaced
             case .rescan: .everything
             }
-        _ = output.withLock { $0?.yield(hint) }
+        session.withLock { $0 }?.take(hint)
     }
 
-    /// The hints for the next session; ends those of the one before.
-    func next() -> AsyncStream<SpoolHint> {
-        let (stream, continuation) = AsyncStream.makeStream(of: SpoolHint.self)
-        output.withLock { output in
-            output?.finish()
-            output = continuation
-        }
-        return stream
-    }
+    /// From now on, hints are for this session.
+    func connect(_ dispatcher: Dispatcher) { session.withLock { $0 = dispatcher } }
+
+    /// The session is over; what it holds, such as the lock of its spool, is not kept.
+    func disconnect() { session.withLock { $0 = nil } }
 
     /// Watches `folder` while `body` runs.
     ///
     /// - Parameter poll: true to poll, false to use inotify whatever the file system; nil: as the file system needs.
     static func pumping(folder: String, poll: Bool?, _ body: (HintPump) async throws -> Void) async throws {
+        let pump = HintPump()
         let source: any EventSource
         do {
-            source = try makeEventSource(folder: folder, poll: poll, options: WatchOptions())
+            source = try makeEventSource(folder: folder, poll: poll) { pump.take($0) }
         } catch {
             throw FlowspoolError(.unavailable, error.message, hint: error.hint)
         }
-        let pump = HintPump()
-        let task = Task { for await event in source.events { pump.take(event) } }
         let result: Result<Void, any Error>
         do {
             result = .success(try await body(pump))
@@ -50,7 +45,6 @@ final class HintPump: Sendable {
             result = .failure(error)
         }
         await source.stop()
-        await task.value
         try result.get()
     }
 }

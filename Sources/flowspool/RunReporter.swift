@@ -96,6 +96,10 @@ final class RunReporter: Sendable {
             return state.waitingFor.insert(job.id).inserted ? text("waits", job, "somebody still writes it") : nil
         case .onHold(let hold): return "on hold: \(printable(hold.reason))\n  hint: mend it, then `flowspool resume`"
         case .holdLifted: return "the hold is lifted"
+        case .stopping(let running):
+            let (jobs, them) = running == 1 ? ("1 job that runs", "it") : ("\(running) jobs that run", "them")
+            StandardError.write("\(StandardError.prefix)stopping: waits for \(jobs); a second signal ends \(them) at once\n")
+            return nil
         case .trouble(let error):
             StandardError.write("flowspool: \(error)\n")
             return nil

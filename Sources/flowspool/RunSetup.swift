@@ -133,12 +133,16 @@ struct RunSession {
     }
 
     /// Runs to the end, with the contract files written beside.
-    func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
+    ///
+    /// - Parameter pump: brings the hints.
+    func run(_ pump: HintPump) async throws -> RunEnding {
+        pump.connect(dispatcher)
+        defer { pump.disconnect() }
         async let written: Void = journal.run()
         async let told: Void = notices.run()
         let result: Result<RunEnding, any Error>
         do {
-            result = .success(try await dispatcher.run(hints: hints))
+            result = .success(try await dispatcher.run())
         } catch {
             result = .failure(error)
         }

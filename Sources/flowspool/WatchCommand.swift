@@ -113,7 +113,7 @@ struct WatchService: Service {
             control.set(session.dispatcher)
             control.onHangup { [supervisor] in supervisor.reloading { Self.reload(session) } }
             if !drains { announce(session) }
-            let ending = try await session.run(hints: pump.next())
+            let ending = try await session.run(pump)
             control.clear(ending)
             if ending.why != .replaced || control.isStopping { return }
         }

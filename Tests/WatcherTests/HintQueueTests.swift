@@ -1,5 +1,6 @@
 // The bounded way from the source to its reader.
 
+import Synchronization
 import Testing
 
 @testable import Watcher
@@ -20,6 +21,21 @@ struct HintQueueTests {
         let all = (0..<1500).map { FolderEvent.appeared(bytes("\($0)")) }
         for event in all { queue.push(event) }
         #expect(await drain(queue) == all)
+    }
+
+    @Test func receiver_getsEachHintAtOnce_andNoneAfterTheEnd() async {
+        let seen = Mutex<[FolderEvent]>([])
+        let queue = HintQueue(hintsMax: 2) { event in seen.withLock { $0.append(event) } }
+        let all = (0..<5).map { FolderEvent.appeared(bytes("\($0 / 2)")) } + [.rescan(.reconcile)]
+        for event in all { queue.push(event) }
+        #expect(seen.withLock { $0 } == all)
+        #expect(queue.waitingCount == 0)
+        #expect(queue.statistics.hints == 5 && queue.statistics.rescans == 1)
+        queue.finish()
+        queue.push(.vanished(bytes("a")))
+        #expect(seen.withLock { $0 } == all)
+        #expect(queue.statistics.hints == 5)
+        #expect(await queue.next() == nil)
     }
 
     @Test func hints_pastTheBound_becomeOneRescan() async {

@@ -43,6 +43,24 @@ extension Inotify {
             #expect(seen == [.appeared(bytes("b.md"))])
         }
 
+        @Test func receiver_getsHintsOnTheSourcesOwnThread_fromTheFirstOn() async throws {
+            let (threads, told) = AsyncStream.makeStream(of: String.self)
+            let seen = Mutex<[FolderEvent]>([])
+            let source = try InotifyEventSource(folder: spool) { event in
+                seen.withLock { $0.append(event) }
+                told.yield((try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) ?? "none")
+            }
+            #expect(seen.withLock { $0 } == [.rescan(.start)])
+            try write("a.md", in: folder.path)
+            try move(folder.path + "/a.md", spool + "/b.md")
+            var thread = threads.makeAsyncIterator()
+            #expect(await thread.next() == "folder-watcher\n")
+            #expect(await thread.next() == "folder-watcher\n")
+            #expect(seen.withLock { $0 } == [.rescan(.start), .appeared(bytes("b.md"))])
+            await source.stop()
+            for await _ in source.events { Issue.record("what a receiver got must not wait for a reader too") }
+        }
+
         @Test func write_announcesTheNameAgainWhenTheWriterCloses() async throws {
             let path = spool + "/a.md"
             let source = try InotifyEventSource(folder: spool)

@@ -20,9 +20,10 @@ extension Dispatcher {
         job.arrival = .max
         preparing[job.id] = job
         let recordsStart = startsToRecord(freeSlots: 1, areShort: false) > 0
-        Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
-            await preparer.prepare(unnumbered: prompt.text, recordsStart: recordsStart) { post.yield(.preparedUnnumbered($0)) }
+        Task(executorPreference: WorkerThreads.shared) { [preparer, mailbox] in
+            await preparer.prepare(unnumbered: prompt.text, recordsStart: recordsStart) { mailbox.post(.preparedUnnumbered($0)) }
         }
+        letWokenThreadBegin()
         return true
     }
 

@@ -183,10 +183,10 @@ extension Dispatcher {
         let isMoreComing = !running.isEmpty && pace.ahead(slots: 1, usesLanes: false) > 1
         let works = filings.next(now: clock.monotonicMilliseconds(), isMoreComing: isMoreComing)
         guard !works.isEmpty else { return }
-        Task(executorPreference: WorkerThreads.shared) { [post, swap = preparer.swap] in
+        Task(executorPreference: WorkerThreads.shared) { [mailbox, swap = preparer.swap] in
             // Trouble here leaves the move noted in the ledger; the confirmation tries it again.
             let outcomes = await FilingWork.run(works, swap)
-            post.yield(.filed(zip(works, outcomes).map { ($0.job.id, $1) }))
+            mailbox.post(.filed(zip(works, outcomes).map { ($0.job.id, $1) }))
         }
     }
 

@@ -36,7 +36,7 @@ extension Dispatcher {
             report?.backlog += backlog
             if report == nil { wantsScan = true }
             // What else waits for the dispatcher has its turn first.
-            if !namedFiles.isEmpty { post.yield(.hints) }
+            if !namedFiles.isEmpty { mailbox.post(.hints) }
         }
         if let report { take(report) }
     }
@@ -101,8 +101,8 @@ extension Dispatcher {
         for group in groups where !group.isEmpty {
             let startsRecorded = min(starts, group.count)
             starts -= startsRecorded
-            Task(executorPreference: WorkerThreads.shared) { [preparer, post] in
-                await preparer.prepare(group, startsRecorded: startsRecorded) { post.yield(.prepared($0)) }
+            Task(executorPreference: WorkerThreads.shared) { [preparer, mailbox] in
+                await preparer.prepare(group, startsRecorded: startsRecorded) { mailbox.post(.prepared($0)) }
             }
         }
     }
@@ -294,12 +294,12 @@ extension Dispatcher {
             trouble(error)
             return false
         }
-        let task = Task(executorPreference: WorkerThreads.shared) { [preparer, runners, post, executor, settings] in
+        let task = Task(executorPreference: WorkerThreads.shared) { [preparer, runners, mailbox, executor, settings] in
             let result: AttemptResult
             if let runner = runners[mode] {
                 do {
                     let request = try preparer.request(prepared, settings, runDirectory: runDirectory)
-                    result = await runner.run(request, on: executor) { post.yield(.block(job, $0)) }
+                    result = await runner.run(request, on: executor) { mailbox.post(.block(job, $0)) }
                 } catch {
                     let text = (error as? SystemCallError)?.description ?? "\(error)"
                     result = AttemptResult(
@@ -309,7 +309,7 @@ extension Dispatcher {
                 result = AttemptResult(
                     outcome: .failed, failureClass: .runner, message: "nothing here can run exec_mode \(mode.rawValue)")
             }
-            post.yield(.attemptEnded(job.id, result))
+            mailbox.post(.attemptEnded(job.id, result))
         }
         var started = prepared
         // It is the attempt's from now on.

@@ -104,8 +104,7 @@ public actor Dispatcher {
     /// Makes run folders ahead of their jobs, while nothing else is to be done.
     private var spareRunsTask: Task<Void, Never>?
     private let inbox = HintInbox()
-    private let mailbox: AsyncStream<Message>
-    let post: AsyncStream<Message>.Continuation
+    let mailbox = Mailbox<Message>()
 
     /// - Parameters:
     ///   - runners: what carries out each mode; a mode without one is refused by preflight's `modesAllowed`.
@@ -142,23 +141,39 @@ public actor Dispatcher {
         preparer = Preparer(
             spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings,
             swap: SwapFile(spool.active), spareRuns: SpareRuns(spool.runs), runners: runners)
-        (mailbox, post) = AsyncStream.makeStream(of: Message.self)
+    }
+
+    /// Takes a hint from whoever watches the folder; a run that drains needs none. Safe to call at any time, from anywhere.
+    public nonisolated func take(_ hint: SpoolHint) {
+        guard inbox.add(hint) else { return }
+        mailbox.post(.hints)
+        letWokenThreadBegin()
     }
 
     /// Asks the run to stop: what runs finishes, nothing new starts. Safe to call at any time, from anywhere.
-    public nonisolated func drain() { post.yield(.stop(now: false)) }
+    public nonisolated func drain() { mailbox.post(.stop(now: false)) }
 
     /// Asks the run to stop at once: running attempts are ended and recorded as interrupted.
-    public nonisolated func stopNow() { post.yield(.stop(now: true)) }
+    public nonisolated func stopNow() { mailbox.post(.stop(now: true)) }
 
     /// Gives the run other settings, which hold for what it does next; attempts that run keep theirs. Safe to call at any time.
-    public nonisolated func adjust(_ adjustment: RunAdjustment) { post.yield(.adjust(adjustment)) }
+    public nonisolated func adjust(_ adjustment: RunAdjustment) { mailbox.post(.adjust(adjustment)) }
 
     /// Runs the spool until it is stopped, or, when `settings.drains`, until nothing is left.
     ///
-    /// - Parameter hints: from whoever watches the folder; a run that drains needs none.
     /// - Throws: `FlowspoolError` when the spool cannot be opened for work at all. Once it runs, trouble is an event.
-    public func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
+    public func run() async throws -> RunEnding {
+        // It waits for commits, and what it starts goes on with these threads: so nothing is handed from one pool to another.
+        try await withTaskExecutorPreference(WorkerThreads.shared) {
+            try await withTaskCancellationHandler {
+                try await work()
+            } onCancel: {
+                stopNow()
+            }
+        }
+    }
+
+    private func work() async throws -> RunEnding {
         var recovered = settings.recovered
         recovered.add(
             try await Recovery(
@@ -177,13 +192,9 @@ public actor Dispatcher {
         try loadDeferred()
         try loadLimits()
         if settings.isBatch, hold == nil { try startBatch(recovered) }
-        let listener = Task { [post, inbox] in
-            for await hint in hints where inbox.add(hint) { post.yield(.hints) }
-        }
-        var messages = mailbox.makeAsyncIterator()
         advance()
         while !isFinished() {
-            guard let message = await messages.next() else { break }
+            let message = await mailbox.next()
             // Only told of; nothing follows from it.
             if case .block(let job, let event) = message {
                 observe(.block(job, event))
@@ -192,9 +203,7 @@ public actor Dispatcher {
             handle(message)
             advance()
         }
-        listener.cancel()
         timer?.task.cancel()
-        await listener.value
         await timer?.task.value
         finishMoves()
         preparer.swap.removeSpares()
@@ -229,7 +238,11 @@ public actor Dispatcher {
             waitingChanged()
         case .stop(let now):
             if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
-            if stopping == .now { for entry in running.values { entry.task.cancel() } }
+            if stopping == .now {
+                for entry in running.values { entry.task.cancel() }
+            } else if !running.isEmpty {
+                observe(.stopping(running: running.count))
+            }
         }
     }
 
@@ -348,10 +361,10 @@ public actor Dispatcher {
         guard let next = deadlines.compactMap({ $0 }).min() else { return }
         if let timer, timer.deadline <= next { return }
         timer?.task.cancel()
-        let task = Task { [clock, post] in
+        let task = Task { [clock, mailbox] in
             // Cancellation means that an earlier timer took its place, or that the run is over.
             guard (try? await clock.sleep(milliseconds: max(1, next - now))) != nil else { return }
-            post.yield(.timer)
+            mailbox.post(.timer)
         }
         timer = (next, task)
     }

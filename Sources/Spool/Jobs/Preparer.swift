@@ -156,16 +156,16 @@ struct Preparer: Sendable {
         let (numbered, numbers) = AsyncStream.makeStream(of: OpenPrompt.self)
         let starting = group.filter(\.prepared.isRecorded).map { ($0.prompt.job.id, $0.prepared) }
         // The other thread has the longer work, but this one comes to its sync, and so gives its processor away, in an instant.
-        let committing = Task(executorPreference: WorkerThreads.shared) {
+        let committed = Self.begin(elsewhere: group[0].prompt.isUnnumbered) {
             defer { numbers.finish() }
-            return try claim.commit(group.map(\.prompt), starting: Dictionary(uniqueKeysWithValues: starting)) {
-                numbers.yield($0)
+            return Result {
+                try claim.commit(group.map(\.prompt), starting: Dictionary(uniqueKeysWithValues: starting)) { numbers.yield($0) }
             }
         }
         let stamped = await stampAside(group, numbered)
         var claimed = Claimed()
         let prompts: [OpenPrompt?]
-        switch await committing.result {
+        switch await committed() {
         case .success(let result): prompts = result
         case .failure(let error):
             for case .success(let one) in stamped { giveUp(one) }
@@ -187,6 +187,18 @@ struct Preparer: Sendable {
             }
         }
         return claimed
+    }
+
+    /// Does `body` at the same time as whatever follows.
+    ///
+    /// - Parameter elsewhere: nothing else is to be done, so that another processor is there for it.
+    /// - Returns: waits for what comes of it.
+    private static func begin<Value: Sendable>(
+        elsewhere: Bool, _ body: @escaping @Sendable () -> Value
+    ) -> () async -> Value {
+        if elsewhere, let eventual = OtherProcessor.shared?.begin(body) { return { await eventual.value } }
+        let task = Task(executorPreference: WorkerThreads.shared) { body() }
+        return { await task.value }
     }
 
     /// What was made for a job that is not ours goes.

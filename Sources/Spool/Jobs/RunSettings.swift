@@ -112,6 +112,8 @@ public enum RunEvent: Sendable {
     case waitsForWriter(Job)
     case onHold(HoldRecord)
     case holdLifted
+    /// Somebody asked it to stop, and so many jobs run that are waited for.
+    case stopping(running: Int)
     /// The machine refused something; the run goes on when it can.
     case trouble(FlowspoolError)
     case ended(RunEnding)

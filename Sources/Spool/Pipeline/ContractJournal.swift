@@ -74,7 +74,7 @@ public final class ContractJournal: Sendable {
                 detail:
                     "\(ending.why.rawValue) ran=\(ending.ran) succeeded=\(ending.succeeded) failed=\(ending.failed) held=\(ending.held)",
                 at: at)
-        case .attemptFailed, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .trouble, .block: break
+        case .attemptFailed, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .stopping, .trouble, .block: break
         }
     }
 

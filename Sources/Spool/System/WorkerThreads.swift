@@ -36,8 +36,9 @@ final class WorkerThreads: TaskExecutor, @unchecked Sendable {
         queue.append(job)
         let needsThread = queue.count > idle && started - lent < threadsMax
         if needsThread { started += 1 }
-        condition.signal()
         condition.unlock()
+        // Not before: a thread that wakes at once, on this processor, would find it locked, and give way again.
+        condition.signal()
         if needsThread { startThread() }
     }
 

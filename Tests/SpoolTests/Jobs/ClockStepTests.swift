@@ -41,7 +41,7 @@ import Testing
         let began = clock.monotonicMilliseconds()
         let ending = try await spool.dispatcher(
             runner: SteppingRunner(clock: clock, step: step), clock: clock, adjust: { $0.retryDelayMilliseconds = 30 }
-        ).run(hints: AsyncStream { $0.finish() })
+        ).run()
         #expect(ending.succeeded == 1)
         let job = try #require(try spool.job("a.md"))
         #expect(job.attempts == 2)
@@ -59,7 +59,7 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         try spool.drop("a.md", "echo x >> $OUT/trace; [ $(wc -l < $OUT/trace) = 2 ]")
-        let ending = try await spool.dispatcher(adjust: { $0.retryDelayMilliseconds = 1 }).run(hints: AsyncStream { $0.finish() })
+        let ending = try await spool.dispatcher(adjust: { $0.retryDelayMilliseconds = 1 }).run()
         #expect(ending.succeeded == 1)
     }
 
@@ -79,7 +79,7 @@ import Testing
             try tx.save(job, expecting: .queued, why: "deferred", now: 1)
         }
         clock.step(step)
-        let ending = try await spool.dispatcher(clock: clock).run(hints: AsyncStream { $0.finish() })
+        let ending = try await spool.dispatcher(clock: clock).run()
         #expect(ending.succeeded == 1)
     }
 
@@ -99,7 +99,7 @@ import Testing
             clock.step(step)
         }
         let events = EventList()
-        _ = try await spool.dispatcher(clock: clock, events: events).run(hints: AsyncStream { $0.finish() })
+        _ = try await spool.dispatcher(clock: clock, events: events).run()
         #expect(events.started == ["z.md", "m.md", "a.md"])
     }
 

@@ -91,7 +91,7 @@ import Testing
             most.withLock { $0 = max($0, active) }
         }
         let dispatcher = try spool.dispatcher(clock: PacedClock(step: milliseconds), observe: observe)
-        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        let ending = try await dispatcher.run()
         #expect(ending.succeeded == 30 && events.troubles.isEmpty)
         #expect(events.started == names)
         let active = most.withLock { $0 }
@@ -118,7 +118,7 @@ import Testing
             }
             if case .trouble = event { try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") } }
         }
-        let ending = try await spool.dispatcher(observe: observe).run(hints: AsyncStream { $0.finish() })
+        let ending = try await spool.dispatcher(observe: observe).run()
         #expect(ending.failed == 1 && spool.list("failed") == ["a.md"])
         #expect(try ledger.read { try $0.attempts(of: 1) }.map(\.outcome) == [.failed, .failed])
         #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\nx\n")
@@ -145,7 +145,7 @@ import Testing
             recorded.withLock { $0.append(running ?? 1000) }
         }
         let dispatcher = try spool.dispatcher(clock: StoppedClock(), observe: observe)
-        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        let ending = try await dispatcher.run()
         #expect(ending.succeeded == 30 && ending.ran == 30)
         #expect(leaving.withLock { $0 } == [])
         let counts = recorded.withLock { $0 }
@@ -169,7 +169,7 @@ import Testing
                 name, "echo \(name) >> $OUT/trace" + (name == "p20.md" ? "; touch $OUT/spool/.prompt-pipeline.HOLD" : ""))
         }
         let dispatcher = try spool.dispatcher(clock: StoppedClock())
-        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        let ending = try await dispatcher.run()
         #expect(ending.why == .onHold && ending.succeeded == 11)
         let waiting = try spool.ledger().read { try $0.page([.queued], after: 0, limit: 99) }
         #expect(
@@ -243,7 +243,7 @@ import Testing
             }
         }
         let dispatcher = try spool.dispatcher(calls: calls, clock: PacedClock(step: 0), events: events)
-        let ending = try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        let ending = try await dispatcher.run()
         #expect(ending.succeeded == 20)
         #expect(!events.troubles.isEmpty)
         #expect(spool.list("done") == names && spool.list("active").isEmpty)

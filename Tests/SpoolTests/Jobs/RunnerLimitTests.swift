@@ -51,7 +51,7 @@ private final class LimitedRunner: Runner {
             preflight: Preflight(context: context, resolver: try TestSpool.resolver(), shell: nil),
             runners: [.agent: runner, .script: ScriptRunner()], executor: LocalExecutor(graceSeconds: 0.1), clock: clock,
             observe: { events.take($0) })
-        return try await dispatcher.run(hints: AsyncStream { $0.finish() })
+        return try await dispatcher.run()
     }
 
     private func drop(_ spool: TestSpool) throws {

@@ -84,7 +84,7 @@ struct TestSpool {
         shell: (any ShellChecking)? = nil, adjust: (inout RunSettings) -> Void = { _ in }
     ) async throws -> RunEnding {
         try await dispatcher(profile: profile, flags: flags, calls: calls, shell: shell, events: events, adjust: adjust)
-            .run(hints: AsyncStream { $0.finish() })
+            .run()
     }
 }
 
@@ -95,5 +95,14 @@ struct WordCheck: ShellChecking {
         guard block.text.contains(word) else { return ShellCheckResult() }
         return ShellCheckResult(
             findings: [Finding(.destructiveFS, line: block.firstLine, message: "found \(word)", advice: "take it out")])
+    }
+}
+
+extension Dispatcher {
+    /// Runs with hints that a test makes before there is a dispatcher to take them.
+    func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
+        let listener = Task { for await hint in hints { take(hint) } }
+        defer { listener.cancel() }
+        return try await run()
     }
 }

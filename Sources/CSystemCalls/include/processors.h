@@ -1,0 +1,19 @@
+// On which processors a thread may run (sched_setaffinity(2)); what Swift's Glibc module does not show of it.
+#pragma once
+
+#include <sys/types.h>
+
+/// A set of processors: 1,024, as many as glibc's `cpu_set_t` has.
+struct flowspool_processors {
+    unsigned long words[1024 / (8 * sizeof(unsigned long))];
+};
+
+/// gettid(2).
+pid_t flowspool_thread_id(void);
+
+/// Lets the thread `tid` of this process, which sleeps, wake up on any processor but the caller's. `allowed` gets those that the
+/// caller may run on. -1, with nothing changed, where there is no other, or the kernel refuses.
+int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed);
+
+/// Lets the calling thread run on these. 0, or -1 and errno.
+int flowspool_run_on(const struct flowspool_processors *allowed);

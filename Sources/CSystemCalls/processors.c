@@ -1,0 +1,23 @@
+#define _GNU_SOURCE
+#include "processors.h"
+
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(cpu_set_t) == sizeof(struct flowspool_processors), "glibc's set has another size");
+
+pid_t flowspool_thread_id(void) { return gettid(); }
+
+int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed) {
+    cpu_set_t set;
+    int here = sched_getcpu();
+    if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) != 0) return -1;
+    memcpy(allowed, &set, sizeof set);
+    CPU_CLR(here, &set);
+    return CPU_COUNT(&set) > 0 ? sched_setaffinity(tid, sizeof set, &set) : -1;
+}
+
+int flowspool_run_on(const struct flowspool_processors *allowed) {
+    return sched_setaffinity(0, sizeof *allowed, (const cpu_set_t *)allowed);
+}
