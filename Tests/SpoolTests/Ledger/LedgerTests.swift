@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Synchronization
 import Testing
 
 @testable import Spool
@@ -14,6 +15,45 @@ import Testing
         }
         #expect(mode == "wal")
         #expect(synchronous == 2)  // FULL
+    }
+
+    /// They are written by groups.
+    @Test(arguments: [0, 1, 7, 8, 9, 16, 30]) func findings_areKeptInOrder_andReplaceThoseBefore(count: Int) throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let findings = (0..<count).map { number in
+            Finding(.hostPath, line: number + 1, column: nil, message: "message \(number)", advice: "advice \(number)")
+        }
+        try ledger.write { tx in
+            try tx.setFindings([Finding(.noGate, message: "before", advice: "before")], of: 1)
+            try tx.setFindings([Finding(.noGate, message: "of another", advice: "")], of: 2, isNew: true)
+            try tx.setFindings(findings, of: 1)
+        }
+        #expect(try ledger.read { try $0.findings(of: 1) } == findings)
+        #expect(try ledger.read { try $0.findings(of: 2) }.map(\.message) == ["of another"])
+    }
+
+    /// A cache only: nobody waits for the disk.
+    @Test func shellReport_isKeptWithoutASync() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let levels = Mutex<[Int?]>([])
+        try ledger.queue.inDatabase { db in
+            // Called by SQLite on the queue of this very connection.
+            nonisolated(unsafe) let connection = db
+            db.add(
+                function: DatabaseFunction("level", argumentCount: 0) { _ in
+                    levels.withLock { $0.append(try? Int.fetchOne(connection, sql: "PRAGMA synchronous")) }
+                    return nil
+                })
+            try db.execute(sql: "CREATE TEMP TRIGGER told AFTER INSERT ON shell_reports BEGIN SELECT level(); END")
+        }
+        LedgerShellCache(ledger: ledger).store(CachedReport(findings: [], commands: ["ls"]), for: "d")
+        #expect(levels.withLock { $0 } == [1])  // NORMAL
+        #expect(LedgerShellCache(ledger: ledger).lookup("d")?.commands == ["ls"])
+        #expect(try synchronous(ledger) == 2)
     }
 
     private func synchronous(_ ledger: Ledger) throws -> Int? {
