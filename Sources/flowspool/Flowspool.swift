@@ -74,9 +74,11 @@ import Spool
     private static func runPlain(_ arguments: [String]) -> Bool {
         if arguments == ["--version"] { end(with: Result { try StandardOutput.write(FlowspoolVersion.text + "\n") }) }
         guard arguments.first == "preflight", let work = PreflightRun(plain: arguments.dropFirst()) else { return false }
+        // Before there is a pool, whose first thread takes a while to come.
+        let begun = work.begin()
         Task.detached {
             do {
-                end(with: .success(try await work.run()))
+                end(with: .success(try await work.run(begun)))
             } catch {
                 end(with: .failure(error))
             }

@@ -78,14 +78,28 @@ struct PreflightRun: Hashable {
         if files.isEmpty { return nil }
     }
 
-    func run() async throws {
+    /// What goes on while the rest is made ready.
+    struct Begun {
+        fileprivate let cache = InMemoryShellReportCache()
+        fileprivate let analysis: Eventual<Void>?
+
+        fileprivate init(_ file: String?) {
+            let cache = cache
+            analysis = file.flatMap { PreflightSetup.analyzeAhead($0, cache: cache) }
+        }
+    }
+
+    /// Begins to analyze the first file.
+    func begin() -> Begun { Begun(files.first) }
+
+    /// - Parameter begun: by `begin`; nil: it begins here.
+    func run(_ begun: Begun? = nil) async throws {
+        let begun = begun ?? begin()
         try await reportingErrors {
-            let cache = InMemoryShellReportCache()
-            let ahead = files.first.flatMap { PreflightSetup.analyzeAhead($0, cache: cache) }
-            let setup = try choice.setup(command: "preflight", cache: cache)
+            let setup = try choice.setup(command: "preflight", cache: begun.cache)
             // Here, and not by the thread that started shfmt: the kernel would let those two share a processor.
             ShellAnalyzer.warmUp()
-            await ahead?.value
+            await begun.analysis?.value
             var elements: [JSON] = []
             var entries: [SARIFReport.Entry] = []
             var code: Int32 = 0

@@ -39,7 +39,8 @@ enum PreflightSetup {
                 searchPath: searchPathOfTools, cache: cache, isProvenFirst: ledger != nil))
     }
 
-    private static var searchPathOfTools: String { environment["PATH"] ?? "/usr/bin:/bin" }
+    /// Not from `environment`: to read all of that for the first time takes longer than to find shfmt (getenv(3); nobody here sets).
+    private static var searchPathOfTools: String { getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin" }
 
     /// Has shfmt at work on the blocks of a file while policy and configuration are read. What comes of it is kept in `cache`, under
     /// the digest of each block's text; nothing else is: whatever is wrong here is found, and said, when the file has its turn.
