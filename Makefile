@@ -22,7 +22,7 @@ CONFIG ?= release
 # libstdc++, which only that runtime uses, goes into the binary too, where its archive is found: 1,600 symbols fewer to look up.
 # Types such as Dictionary<String, Job> are made from what the compiler knows, and not from their names: for each name the
 # runtime searches 10,000 conformances (docs/performance.md).
-RELEASE_FLAGS = --static-swift-stdlib -Xlinker -S -Xlinker --no-export-dynamic -Xswiftc -L -Xswiftc $(ARCHIVES) \
+RELEASE_FLAGS = --static-swift-stdlib -Xlinker -S -Xlinker --no-export-dynamic -Xswiftc -L -Xswiftc "$(ARCHIVES)" \
 	-Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
 # Holds a link to that archive, and no library that could be chosen in its place.
 ARCHIVES := $(CURDIR)/.build/archives
@@ -51,9 +51,9 @@ build: setup archives ## build the binary (CONFIG=release or debug)
 	swift build $(BUILD_FLAGS) --product flowspool
 
 archives:
-	@mkdir -p $(ARCHIVES)
-	@bin=$$(dirname "$$(readlink -f "$$(command -v swift)")"); archive=$$(PATH=$$bin:$$PATH clang -print-file-name=libstdc++.a || true); \
-	if [ -f "$$archive" ]; then ln -sf "$$archive" $(ARCHIVES)/; fi
+	@mkdir -p "$(ARCHIVES)"
+	@bin=$$(dirname "$$(readlink -f "$$(command -v swift)")"); archive=$$(PATH="$$bin:$$PATH" clang -print-file-name=libstdc++.a || true); \
+	if [ -f "$$archive" ]; then ln -sf "$$archive" "$(ARCHIVES)/"; fi
 
 run: build ## set up, build, and watch spool/ in the foreground
 	@$(BINARY) init spool >/dev/null

@@ -48,7 +48,9 @@ import Testing
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let path = try fakeShfmt(folder, "PATH=${PATH#*:}; exec shfmt \"$@\"")
-        try folder.write("```bash\necho a | tee b && rm -rf \"${c:-/}\"\n```\n", to: "a.md")
+        // Two blocks that are the same are one to parse.
+        let block = "```bash\necho a | tee b && rm -rf \"${c:-/}\"\n```\n"
+        try folder.write(block + "\n" + block, to: "a.md")
         let result = try await Binary.run(
             ["--check", "a.md"], environment: ["PATH": path], cwd: folder.url, name: "prompt-preflight")
         #expect(result.status == 2)

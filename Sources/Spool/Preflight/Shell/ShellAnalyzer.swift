@@ -54,7 +54,10 @@ public struct ShellAnalyzer: Sendable {
     /// - Parameter blocks: makes them, on the thread that analyzes them.
     public static func analyzeAhead(_ blocks: @escaping @Sendable () -> [(ShellAnalyzer, Block)]) -> Eventual<Void>? {
         startThread(stackBytes: stackBytes) {
-            for (analyzer, block) in blocks() { _ = analyzer.judge(block, analyzer.digest(of: block)) {} }
+            for (analyzer, block) in blocks() {
+                let digest = analyzer.digest(of: block)
+                if analyzer.cache.lookup(digest) == nil { _ = analyzer.judge(block, digest) {} }
+            }
         }
     }
 
