@@ -21,3 +21,8 @@ int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed) {
 int flowspool_run_on(const struct flowspool_processors *allowed) {
     return sched_setaffinity(0, sizeof *allowed, (const cpu_set_t *)allowed);
 }
+
+int flowspool_give_way(void) {
+    struct sched_param none = {0};
+    return sched_getscheduler(0) == SCHED_OTHER ? sched_setscheduler(0, SCHED_BATCH, &none) : 0;
+}

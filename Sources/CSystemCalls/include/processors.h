@@ -1,4 +1,4 @@
-// On which processors a thread may run (sched_setaffinity(2)); what Swift's Glibc module does not show of it.
+// On which processors a thread may run, and when (sched(7)); what Swift's Glibc module does not show of it.
 #pragma once
 
 #include <sys/types.h>
@@ -17,3 +17,7 @@ int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed);
 
 /// Lets the calling thread run on these. 0, or -1 and errno.
 int flowspool_run_on(const struct flowspool_processors *allowed);
+
+/// From now on the calling thread waits, when it wakes up, until the one that runs on its processor gives way or has had its share
+/// (sched_setscheduler(2), SCHED_BATCH). 0, or -1 and errno; a thread whose policy somebody has chosen keeps it.
+int flowspool_give_way(void);

@@ -1,7 +1,8 @@
 // The run of one spool: it owns which jobs are being prepared, ready and running, and it alone starts anything. It reacts to
 // messages (a hint, a job prepared, an attempt ended, a timer) and never polls. What must hold: nothing starts while the
 // spool is on hold or the run is stopping; an attempt is in the ledger before it starts; every task it makes has ended
-// before `run` returns.
+// before `run` returns. While it runs, its thread sleeps between two messages and the actor is never free: whoever wants
+// something of it posts a message, and its tasks capture what they need instead of `self`.
 
 import Foundation
 
@@ -193,16 +194,8 @@ public actor Dispatcher {
         try loadLimits()
         if settings.isBatch, hold == nil { try startBatch(recovered) }
         advance()
-        while !isFinished() {
-            let message = await mailbox.next()
-            // Only told of; nothing follows from it.
-            if case .block(let job, let event) = message {
-                observe(.block(job, event))
-                continue
-            }
-            handle(message)
-            advance()
-        }
+        // Nothing else is to be done on this actor, so that its thread may sleep between two messages.
+        WorkerThreads.shared.lend(handleMessages) ?? handleMessages()
         timer?.task.cancel()
         await timer?.task.value
         finishMoves()
@@ -214,6 +207,20 @@ public actor Dispatcher {
     }
 
     // MARK: Messages
+
+    /// Handles messages, as they come, until the run is over.
+    private func handleMessages() {
+        while !isFinished() {
+            let message = mailbox.next()
+            // Only told of; nothing follows from it.
+            if case .block(let job, let event) = message {
+                observe(.block(job, event))
+                continue
+            }
+            handle(message)
+            advance()
+        }
+    }
 
     private func handle(_ message: Message) {
         switch message {

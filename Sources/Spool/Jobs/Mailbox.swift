@@ -1,6 +1,7 @@
-// Messages on their way to the one actor that reads them. It is resumed where it waits, on its own executor; an `AsyncStream` is read off
-// the actor, so that each message would be handed from thread to thread once more.
+// Messages on their way to the one thread that reads them. Reading blocks that thread: a task that waits on an actor is resumed off it
+// first (swift_continuation_init, "ResumeToExecutor"), and where it prefers an executor each message would be handed on once more.
 
+import Dispatch
 import Synchronization
 
 /// An unbounded queue with one reader.
@@ -9,36 +10,33 @@ final class Mailbox<Message: Sendable>: Sendable {
         var waiting: [Message] = []
         /// Index of the first of `waiting` that was not taken yet.
         var head = 0
-        var reader: CheckedContinuation<Message, Never>?
+        /// The reader sleeps, or is about to.
+        var isAwaited = false
     }
 
     private let state = Mutex(State())
+    private let posted = DispatchSemaphore(value: 0)
 
     /// Adds a message; any thread.
     func post(_ message: Message) {
-        let reader: CheckedContinuation<Message, Never>? = state.withLock { state in
-            if let reader = state.reader {
-                state.reader = nil
-                return reader
-            }
+        let isAwaited = state.withLock { state in
             state.waiting.append(message)
-            return nil
+            defer { state.isAwaited = false }
+            return state.isAwaited
         }
-        reader?.resume(returning: message)
+        // Not before: a reader that wakes at once, on this processor, would find it locked, and give way again.
+        if isAwaited { posted.signal() }
     }
 
-    /// The next message, in order of posting, as soon as there is one. One caller at a time.
-    func next(isolation: isolated (any Actor)? = #isolation) async -> Message {
-        await withCheckedContinuation(isolation: isolation) { continuation in
+    /// The next message, in order of posting; waits until there is one. One thread at a time.
+    func next() -> Message {
+        while true {
             let message: Message? = state.withLock { state in
-                guard state.head < state.waiting.count else {
-                    precondition(state.reader == nil, "a mailbox has one reader")
-                    state.reader = continuation
-                    return nil
-                }
-                return Self.take(&state)
+                state.isAwaited = state.head == state.waiting.count
+                return state.isAwaited ? nil : Self.take(&state)
             }
-            if let message { continuation.resume(returning: message) }
+            if let message { return message }
+            posted.wait()
         }
     }
 

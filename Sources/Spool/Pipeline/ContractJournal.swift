@@ -1,14 +1,16 @@
 // Writes a run's events to the contract files: each to the log, finished prompts to `.state` and `.failed`. It runs beside the
-// dispatcher, so that no job waits for it. The ledger is the truth; a crash may cost the log its last lines.
+// dispatcher, so that no job waits for it: on a thread that takes no processor from one that is starting a job. The ledger is the
+// truth; a crash may cost the log its last lines.
 
+import CSystemCalls
 import Foundation
 
 /// The contract files as an observer of a run.
 public final class ContractJournal: Sendable {
     private let files: ContractFiles
     private let clock: any SpoolClock
-    private let stream: AsyncStream<(RunEvent, Int64)>
-    private let input: AsyncStream<(RunEvent, Int64)>.Continuation
+    /// Events and when they were; nil: there will be no more.
+    private let events = Mailbox<(RunEvent, Int64)?>()
     private let report: @Sendable (FlowspoolError) -> Void
 
     /// - Parameter report: told of trouble, at most once for each kind of message; the run goes on without that line.
@@ -17,22 +19,29 @@ public final class ContractJournal: Sendable {
         self.files = files
         self.clock = clock
         self.report = report
-        (stream, input) = AsyncStream.makeStream()
     }
 
     /// Takes an event; returns at once.
     public func take(_ event: RunEvent) {
         if case .block = event { return }
-        input.yield((event, clock.wallMilliseconds()))
+        events.post((event, clock.wallMilliseconds()))
     }
 
     /// No more events will come; `run` returns when all are written.
-    public func finish() { input.finish() }
+    public func finish() { events.post(nil) }
 
-    /// Writes events until `finish`.
+    /// Writes events until `finish`. Once.
     public func run() async {
+        await onThread { [self] in
+            // As good as it can be: a log that is written a little sooner costs a job a little time.
+            _ = flowspool_give_way()
+            writeEvents()
+        }
+    }
+
+    private func writeEvents() {
         var reported: Set<String> = []
-        for await (event, at) in stream {
+        while let (event, at) = events.next() {
             do {
                 try write(event, at)
             } catch {

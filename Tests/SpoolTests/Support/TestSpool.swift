@@ -100,7 +100,7 @@ struct WordCheck: ShellChecking {
 
 extension Dispatcher {
     /// Runs with hints that a test makes before there is a dispatcher to take them.
-    func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
+    nonisolated func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
         let listener = Task { for await hint in hints { take(hint) } }
         defer { listener.cancel() }
         return try await run()
