@@ -6,6 +6,7 @@ machine's own speed drifts. `make bench` builds and installs what this needs. On
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -49,13 +50,17 @@ def say(text):
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
+def fail(results, path, error):
+    say(f"{' / '.join(path)}: FAILED: {error}")
+    results.setdefault("failures", []).append(f"{' / '.join(path)}: {error}")
+
+
 def attempt(results, path, action):
     """Adds what `action` measures under `path`; a contestant that fails is reported and does not stop the rest."""
     try:
         value = action()
     except (RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError, sqlite3.Error) as error:
-        say(f"{' / '.join(path)}: FAILED: {error}")
-        results.setdefault("failures", []).append(f"{' / '.join(path)}: {error}")
+        fail(results, path, error)
         return
     at = results
     for key in path[:-1]:
@@ -70,27 +75,37 @@ def one_drain(contestant, count, width):
         return count / contestant(folder, count, width)
 
 
-def one_drop(contestant, count):
-    with machine.work_folder() as folder:
-        machine.settle()
-        return drop.measure(contestant, folder, count)
-
-
-def measure_round(options, sizes, results):
-    """One round of the workloads that are compared, everything in random order."""
+def measure_drains(options, sizes, results):
+    """Rounds of drain, everything in random order within each."""
     todo = []
-    if "drain" in options.only:
-        for width, contestants in ((1, drain.ONE), (2, drain.TWO)):
-            todo += [
-                ((f"drain {width}", name), lambda n=name, w=width, c=contestants: one_drain(c[n], sizes["drain"], w))
-                for name in present(contestants, options.without)]
-    if "drop" in options.only:
+    for width, contestants in ((1, drain.ONE), (2, drain.TWO)):
         todo += [
-            (("drop", name), lambda n=name: one_drop(drop.ALL[n], sizes["drop"]))
-            for name in present(drop.ALL, options.without)]
-    random.shuffle(todo)
-    for path, action in todo:
-        attempt(results, path, action)
+            ((f"drain {width}", name), lambda n=name, w=width, c=contestants: one_drain(c[n], sizes["drain"], w))
+            for name in present(contestants, options.without)]
+    for number in range(sizes["rounds"]):
+        say(f"drain, round {number + 1} of {sizes['rounds']}")
+        for path, action in random.sample(todo, len(todo)):
+            attempt(results, path, action)
+
+
+def measure_drops(options, sizes, results):
+    """Rounds of drop, in random order within each; every contestant watches through all of them."""
+    each = -(-sizes["drop"] // sizes["rounds"])
+    with contextlib.ExitStack() as watching:
+        sessions = {}
+        for name in present(drop.ALL, options.without):
+            def start(contestant=drop.ALL[name]):
+                folder = watching.enter_context(machine.work_folder())
+                return watching.enter_context(drop.session(contestant, folder, each * sizes["rounds"]))
+            try:
+                sessions[name] = start()
+            except (RuntimeError, OSError) as error:
+                fail(results, ("drop", name), error)
+        for number in range(sizes["rounds"]):
+            say(f"drop, round {number + 1} of {sizes['rounds']}")
+            for name in random.sample(list(sessions), len(sessions)):
+                machine.settle()
+                attempt(results, ("drop", name), lambda s=sessions[name]: s.measure(each))
 
 
 def measure_flatness(options, sizes, results):
@@ -113,9 +128,9 @@ def measure_flatness(options, sizes, results):
                 attempt(results, ("backlog", str(count)), lambda c=count: scale.backlog(c))
 
 
-FULL = {"rounds": 7, "drain": 1000, "drop": 72, "backlog": [1000, 10_000, 100_000, 1_000_000], "burst": 10_000,
+FULL = {"rounds": 7, "drain": 1000, "drop": 500, "backlog": [1000, 10_000, 100_000, 1_000_000], "burst": 10_000,
         "history": [1000, 1_000_000], "repeats": 30, "idle_seconds": 60, "flat_rounds": 3}
-QUICK = {"rounds": 2, "drain": 100, "drop": 20, "backlog": [100, 1000], "burst": 500, "history": [100, 10_000], "repeats": 5,
+QUICK = {"rounds": 2, "drain": 100, "drop": 40, "backlog": [100, 1000], "burst": 500, "history": [100, 10_000], "repeats": 5,
          "idle_seconds": 5, "flat_rounds": 1}
 
 
@@ -129,9 +144,10 @@ def main():
     random.seed(options.seed)
     machine.compile_limits()
     results = {"machine": machine.describe(), "versions": machine.versions(), "seed": options.seed, "sizes": sizes}
-    for number in range(sizes["rounds"]):
-        say(f"round {number + 1} of {sizes['rounds']}")
-        measure_round(options, sizes, results)
+    if "drain" in options.only:
+        measure_drains(options, sizes, results)
+    if "drop" in options.only:
+        measure_drops(options, sizes, results)
     if "flowspool" not in options.without:
         measure_flatness(options, sizes, results)
     os.makedirs(output, exist_ok=True)

@@ -1,7 +1,8 @@
 """Workload `drop-to-start`: one prompt at a time is renamed into a watched, idle folder; how long until its program runs.
 
 The clock is CLOCK_MONOTONIC on both sides: read here just before rename(2), and by `stamp_time` as the first thing in main.
-Each contestant is a context manager over (folder, count) that yields (drop folder, file of start times, ready-for-next).
+Each contestant is a context manager over (folder, count) that yields (drop folder, file of start times, ready-for-next). It watches
+through all rounds, as a watcher does; only one of them has something to do at a time.
 """
 
 import contextlib
@@ -91,23 +92,38 @@ def make_drop(folder, name="drop"):
     return drop, os.path.join(folder, "times")
 
 
-def measure(contestant, folder, count):
-    """Drops `count` prompts, one after the other is done; returns the milliseconds from rename to start of each."""
-    latencies = []
-    aside = os.path.join(folder, "aside.md")
+class Session:
+    """A contestant that watches, and is given prompts one after the other."""
+
+    def __init__(self, folder, drop, times, is_ready):
+        self.aside = os.path.join(folder, "aside.md")
+        self.drop, self.times, self.is_ready = drop, times, is_ready
+        self.prompt = f"```bash\n{limit('stamp_time')} '{times}'\n```\n"
+        self.number = 0
+
+    def measure(self, count):
+        """Drops `count` prompts, each when the one before is done; returns the milliseconds from rename to start of each."""
+        return [self.one() for _ in range(count)]
+
+    def one(self):
+        name = f"p-{self.number:07d}.md"
+        with open(self.aside, "w", encoding="utf-8") as file:
+            file.write(self.prompt)
+        dropped = time.monotonic_ns()
+        os.rename(self.aside, os.path.join(self.drop, name))
+        machine.wait_until(lambda: machine.line_count(self.times) > self.number, f"the start of {name}", seconds_max=30)
+        started = machine.lines(self.times)[self.number]
+        machine.wait_until(lambda: self.is_ready(name), f"the end of {name}", seconds_max=30)
+        time.sleep(PAUSE_SECONDS)
+        self.number += 1
+        return (started - dropped) / 1e6
+
+
+@contextlib.contextmanager
+def session(contestant, folder, count):
+    """A watcher that is to get `count` prompts."""
     with contestant(folder, count) as (drop, times, is_ready):
-        prompt = f"```bash\n{limit('stamp_time')} '{times}'\n```\n"
-        for number in range(count):
-            name = f"p-{number:07d}.md"
-            with open(aside, "w", encoding="utf-8") as file:
-                file.write(prompt)
-            dropped = time.monotonic_ns()
-            os.rename(aside, os.path.join(drop, name))
-            machine.wait_until(lambda: machine.line_count(times) > number, f"the start of {name}", seconds_max=30)
-            latencies.append((machine.lines(times)[number] - dropped) / 1e6)
-            machine.wait_until(lambda: is_ready(name), f"the end of {name}", seconds_max=30)
-            time.sleep(PAUSE_SECONDS)
-    return latencies
+        yield Session(folder, drop, times, is_ready)
 
 
 ALL = {

@@ -22,6 +22,12 @@ def ratios(results, workload, name, base, reduce=None):
     return [reduce(a) / reduce(b) for a, b in zip(ours, theirs)]
 
 
+def pooled_ratio(results, name, base):
+    """The 99th percentile of all drops of `name` over that of `base`, or an empty list where one of them was not measured."""
+    ours, theirs = ([item for sample in results.get("drop", {}).get(who, []) for item in sample] for who in (name, base))
+    return [P99(ours) / P99(theirs)] if ours and theirs else []
+
+
 def number(value):
     if value >= 1000:
         return f"{value:,.0f}"
@@ -69,7 +75,9 @@ def goals(results):
     compared("drain, 2 at a time, of the bare spawn loop at 2", 0.75, "drain 2", bare, True)
     compared("drain, 2 at a time, of `xargs -P2`", 1.1, "drain 2", "xargs", True)
     compared("drop-to-start p50, of the durable limit", 1.2, "drop", "limit: durable spawn", reduce=P50)
-    compared("drop-to-start p99, of the durable limit", 1.5, "drop", "limit: durable spawn", reduce=P99)
+    # A round has too few drops for a 99th percentile: that of all rounds.
+    goal("drop-to-start p99, of the durable limit", 1.5, pooled_ratio(results, us, "limit: durable spawn"),
+         limit=pooled_ratio(results, "limit: the contract", "limit: durable spawn"))
     compared("drop-to-start p50, of incron", 0.5, "drop", "incron", reduce=P50)
     backlog = results.get("backlog", {})
     sizes = sorted(backlog, key=int)
@@ -163,7 +171,7 @@ def write(results):
         "# Results", "",
         f"Written by `make bench` (order seed {results['seed']}, {sizes['rounds']} rounds); what each workload is stands in "
         "[README.md](README.md).",
-        "Ratios are medians of the ratios within each round: the machine's speed drifts, the ratios hold.", "",
+        "Ratios are medians of the ratios within each round: the machine's speed drifts, the ratios hold. Of p99, the ratio is that of all drops.", "",
         "![Jobs per second and milliseconds from drop to start, flowspool beside its peers and limits](results.svg)", ""]
     reached = goals(results)
     if reached:
