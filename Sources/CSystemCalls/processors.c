@@ -26,3 +26,9 @@ int flowspool_give_way(void) {
     struct sched_param none = {0};
     return sched_getscheduler(0) == SCHED_OTHER ? sched_setscheduler(0, SCHED_BATCH, &none) : 0;
 }
+
+int flowspool_take_turns(void) {
+    struct sched_param none = {0};
+    int gave_way = sched_getscheduler(0) == SCHED_BATCH && sched_getscheduler(getpid()) == SCHED_OTHER;
+    return gave_way ? sched_setscheduler(0, SCHED_OTHER, &none) : 0;
+}

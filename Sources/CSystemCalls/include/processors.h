@@ -19,5 +19,9 @@ int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed);
 int flowspool_run_on(const struct flowspool_processors *allowed);
 
 /// From now on the calling thread waits, when it wakes up, until the one that runs on its processor gives way or has had its share
-/// (sched_setscheduler(2), SCHED_BATCH). 0, or -1 and errno; a thread whose policy somebody has chosen keeps it.
+/// (sched_setscheduler(2), SCHED_BATCH). What it starts, threads and children, would do the same. 0, or -1 and errno; a thread whose
+/// policy somebody has chosen keeps it.
 int flowspool_give_way(void);
+
+/// Ends that: the calling thread is scheduled as the process's first thread is. 0, or -1 and errno.
+int flowspool_take_turns(void);

@@ -36,6 +36,8 @@ public final class ContractJournal: Sendable {
             // As good as it can be: a log that is written a little sooner costs a job a little time.
             _ = flowspool_give_way()
             writeEvents()
+            // Who waits for this end may be woken by a thread that is started from here, and start jobs.
+            _ = flowspool_take_turns()
         }
     }
 
