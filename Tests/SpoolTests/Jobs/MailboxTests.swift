@@ -33,14 +33,14 @@ import Testing
     /// Each side sleeps until the other has answered: one wake-up lost, and neither goes on.
     @Test func sleepingReader_isWokenByEachMessage() async {
         let (there, back) = (Mailbox<Int>(), Mailbox<Int>())
-        async let answered: Void = onThread { for _ in 0..<5000 { back.post(there.next() + 1) } }
+        async let answered: Void = onThread { for _ in 0..<50_000 { back.post(there.next() + 1) } }
         let answers = await onThread {
-            (0..<5000).map { number in
+            (0..<50_000).map { number in
                 there.post(number)
                 return back.next()
             }
         }
         await answered
-        #expect(answers == Array(1...5000))
+        #expect(answers == Array(1...50_000))
     }
 }
