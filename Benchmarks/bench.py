@@ -56,17 +56,18 @@ def fail(results, path, error):
 
 
 def attempt(results, path, action):
-    """Adds what `action` measures under `path`; a contestant that fails is reported and does not stop the rest."""
+    """Adds what `action` measures under `path`; one that fails is reported and does not stop the rest. Whether it was measured."""
     try:
         value = action()
     except (RuntimeError, OSError, ValueError, KeyError, subprocess.SubprocessError, sqlite3.Error) as error:
         fail(results, path, error)
-        return
+        return False
     at = results
     for key in path[:-1]:
         at = at.setdefault(key, {})
     at.setdefault(path[-1], []).append(value)
     say(f"{' / '.join(path)}: {report.short(value)}")
+    return True
 
 
 def one_drain(contestant, count, width):
@@ -94,18 +95,18 @@ def measure_drops(options, sizes, results):
     with contextlib.ExitStack() as watching:
         sessions = {}
         for name in present(drop.ALL, options.without):
-            def start(contestant=drop.ALL[name]):
-                folder = watching.enter_context(machine.work_folder())
-                return watching.enter_context(drop.session(contestant, folder, each * sizes["rounds"]))
+            folder = watching.enter_context(machine.work_folder())
             try:
-                sessions[name] = start()
+                sessions[name] = watching.enter_context(drop.session(drop.ALL[name], folder, each * sizes["rounds"]))
             except (RuntimeError, OSError) as error:
                 fail(results, ("drop", name), error)
         for number in range(sizes["rounds"]):
             say(f"drop, round {number + 1} of {sizes['rounds']}")
             for name in random.sample(list(sessions), len(sessions)):
                 machine.settle()
-                attempt(results, ("drop", name), lambda s=sessions[name]: s.measure(each))
+                # After a drop that failed nobody knows whose time the next line is.
+                if not attempt(results, ("drop", name), lambda s=sessions[name]: s.measure(each)):
+                    del sessions[name]
 
 
 def measure_flatness(options, sizes, results):
