@@ -69,8 +69,29 @@ public protocol Executor: Sendable {
     /// Cancelling the surrounding task ends the group the way a timeout does.
     func run(_ command: Command) async -> CommandResult
 
+    /// Does what can be done before the command is to start: it opens files, and starts nothing.
+    ///
+    /// - Returns: for `run`; nil where nothing helps. Giving it up closes what it holds.
+    func makeReady(_ command: Command) -> ReadyCommand?
+
+    /// As `run(_:)`, for a command that this executor has made ready, once.
+    func run(_ ready: ReadyCommand) async -> CommandResult
+
     /// Ends every process that an earlier, crashed runner of this spool left behind, and returns how many groups it ended.
     ///
     /// - Parameter runsDirectory: the spool's `runs/`; a process is the spool's when its `FLOWSPOOL_RUN_DIR` lies below it.
     func endStrays(runsDirectory: String) async throws -> Int
+}
+
+extension Executor {
+    public func makeReady(_ command: Command) -> ReadyCommand? { nil }
+    public func run(_ ready: ReadyCommand) async -> CommandResult { await run(ready.command) }
+}
+
+/// A command whose start waits for its turn only.
+public struct ReadyCommand: Sendable {
+    /// Its time limit may still be set; all else stays as it was.
+    public internal(set) var command: Command
+    let launch: Launch
+    let cancel: CancelSignal
 }

@@ -15,6 +15,9 @@ struct Launch: @unchecked Sendable {
     let path: String
     let arguments: [String]
     let environment: [String: String]
+    /// Both, as execve(2) takes them.
+    private let argumentVector: CStrings
+    private let environmentVector: CStrings
     let directory: String
     let input: Descriptor
     /// Output, and errors where they go elsewhere.
@@ -39,6 +42,8 @@ struct Launch: @unchecked Sendable {
         path = try Self.find(command.executable, searchPath: command.environment["PATH"], programs)
         arguments = [command.executable] + command.arguments
         environment = command.environment
+        argumentVector = CStrings(arguments)
+        environmentVector = CStrings(environment.map { "\($0.key)=\($0.value)" })
         directory = command.workingDirectory
         runDirectory = command.environment[ProcessTable.mark]
         do throws(SystemCallError) {
@@ -63,17 +68,13 @@ struct Launch: @unchecked Sendable {
         var pid: pid_t = 0
         var pidfd: Int32 = -1
         var step = flowspool_step_clone
-        let code = withCStrings(arguments) { arguments in
-            withCStrings(environment.map { "\($0.key)=\($0.value)" }) { environment in
-                path.withCString { path in
-                    directory.withCString { directory in
-                        var child = flowspool_child(
-                            path: path, arguments: arguments, environment: environment, directory: directory,
-                            input: input.value, output: streams[0].writeDescriptor,
-                            error: streams[streams.count - 1].writeDescriptor)
-                        return flowspool_start(&child, &pid, &pidfd, &step)
-                    }
-                }
+        let code = path.withCString { path in
+            directory.withCString { directory in
+                var child = flowspool_child(
+                    path: path, arguments: argumentVector.pointers, environment: environmentVector.pointers,
+                    directory: directory, input: input.value, output: streams[0].writeDescriptor,
+                    error: streams[streams.count - 1].writeDescriptor)
+                return withExtendedLifetime(self) { flowspool_start(&child, &pid, &pidfd, &step) }
             }
         }
         for stream in streams { stream.closeWriteEnd() }
@@ -106,25 +107,31 @@ final class Descriptor: Sendable {
     deinit { close(value) }
 }
 
-/// Calls `body` with `strings` as a NULL-terminated array of C strings, valid during the call.
-private func withCStrings<R>(_ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R) -> R {
-    // One block for all the text, and one array of pointers into it.
-    var text: [CChar] = []
-    var offsets: [Int] = []
-    text.reserveCapacity(strings.reduce(0) { $0 + $1.utf8.count + 1 })
-    for string in strings {
-        offsets.append(text.count)
-        for byte in string.utf8 { text.append(CChar(bitPattern: byte)) }
-        text.append(0)
-    }
-    if text.isEmpty { text.append(0) }
-    return text.withUnsafeMutableBufferPointer { text in
-        var pointers: [UnsafeMutablePointer<CChar>?] = offsets.map { text.baseAddress?.advanced(by: $0) }
-        pointers.append(nil)
-        return pointers.withUnsafeBufferPointer { pointers in
-            // Never nil: the array holds the terminator at least.
-            guard let base = pointers.baseAddress else { preconditionFailure("an array with one element has an address") }
-            return body(base)
+/// A NULL-terminated array of C strings, for as long as somebody holds this.
+private final class CStrings: @unchecked Sendable {
+    // Invariant behind @unchecked: nothing is written after `init`.
+    let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    private let text: UnsafeMutableBufferPointer<CChar>
+
+    init(_ strings: [String]) {
+        // One block for all the text, and one array of pointers into it.
+        text = .allocate(capacity: strings.reduce(0) { $0 + $1.utf8.count + 1 })
+        pointers = .allocate(capacity: strings.count + 1)
+        var end = 0
+        for (index, string) in strings.enumerated() {
+            pointers[index] = text.baseAddress?.advanced(by: end)
+            for byte in string.utf8 {
+                text[end] = CChar(bitPattern: byte)
+                end += 1
+            }
+            text[end] = 0
+            end += 1
         }
+        pointers[strings.count] = nil
+    }
+
+    deinit {
+        pointers.deallocate()
+        text.deallocate()
     }
 }

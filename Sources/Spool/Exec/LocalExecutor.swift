@@ -42,17 +42,29 @@ public struct LocalExecutor: Executor {
 
     public func run(_ command: Command) async -> CommandResult {
         let begin = ChildWatch.now()
-        let launch: Launch
-        let cancel: CancelSignal
         do {
-            launch = try Launch(command, outputBytesMax: outputBytesMax, programs: programs)
-            cancel = try CancelSignal()
+            return await run(try readyOrThrow(command), since: begin)
         } catch {
             let text = (error as? NotStarted)?.text ?? "\(error)"
             return CommandResult(ending: .notStarted(text), durationSeconds: Self.seconds(since: begin))
         }
+    }
+
+    /// Trouble is met again, and reported, by `run`.
+    public func makeReady(_ command: Command) -> ReadyCommand? { try? readyOrThrow(command) }
+
+    public func run(_ ready: ReadyCommand) async -> CommandResult { await run(ready, since: ChildWatch.now()) }
+
+    private func readyOrThrow(_ command: Command) throws -> ReadyCommand {
+        ReadyCommand(
+            command: command, launch: try Launch(command, outputBytesMax: outputBytesMax, programs: programs),
+            cancel: try CancelSignal())
+    }
+
+    private func run(_ ready: ReadyCommand, since begin: UInt64) async -> CommandResult {
+        let (launch, cancel) = (ready.launch, ready.cancel)
         guard !Task.isCancelled else { return CommandResult(ending: .cancelled, durationSeconds: 0) }
-        let deadline = command.timeoutSeconds.map { begin + ChildWatch.nanoseconds($0) }
+        let deadline = ready.command.timeoutSeconds.map { begin + ChildWatch.nanoseconds($0) }
         let outcome = await withTaskCancellationHandler {
             switch starter {
             case .direct: await runDirectly(launch, cancel: cancel, deadline: deadline)

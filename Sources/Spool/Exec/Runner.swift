@@ -158,9 +158,35 @@ public struct ReadyAttempt: Sendable {
     let folder: RunFolder
     /// Names of files that hold already what the attempt begins with; in a spare folder (`SpareRuns`), of those that are there, empty.
     let files: Set<String>
+    /// The first child, ready to start; nil: it was not to be, or could not be.
+    var first: ReadyBlock?
 
     /// Whether the folder is still there: somebody may have cleared the runs away while the job waited for a slot.
     var isStillThere: Bool { ((try? folder.directory.status())?.links ?? 0) > 0 }
+}
+
+/// The child of an attempt's first block, made ready.
+final class ReadyBlock: Sendable {
+    /// Number of the block.
+    let block: Int
+    let command: ReadyCommand
+    /// What it was made of.
+    private let request: AttemptRequest
+
+    init(block: Int, command: ReadyCommand, request: AttemptRequest) {
+        self.block = block
+        self.command = command
+        self.request = request
+    }
+
+    /// Whether `other` would lead to the same command: the settings of the run, or the file's name, may have changed since.
+    func isFor(_ other: AttemptRequest) -> Bool {
+        request.job == other.job && request.attempt == other.attempt && request.prompt.sha == other.prompt.sha
+            && request.promptPath == other.promptPath && request.promptDirectory == other.promptDirectory
+            && request.runDirectory == other.runDirectory && request.firstBlock == other.firstBlock
+            && request.carriedEnvironment == other.carriedEnvironment && request.environment == other.environment
+            && request.repoRoot == other.repoRoot
+    }
 }
 
 /// Something that can carry out a prompt.
@@ -169,8 +195,10 @@ public protocol Runner: Sendable {
     /// starts nothing. `run` does what is missing, so it may be left out, fail unseen, or be done for an attempt that never
     /// comes.
     ///
+    /// - Parameter executor: what the first child may be made ready with, because its turn has come; nil: it may have to wait for
+    ///   long, and is to hold nothing open.
     /// - Returns: what it has made, for `AttemptRequest.ready`; nil where it has made nothing that helps.
-    func makeReady(_ request: AttemptRequest) -> ReadyAttempt?
+    func makeReady(_ request: AttemptRequest, on executor: (any Executor)?) -> ReadyAttempt?
 
     /// Makes one attempt. Never throws: whatever goes wrong is an outcome with a class and a message.
     ///
@@ -182,5 +210,5 @@ public protocol Runner: Sendable {
 }
 
 extension Runner {
-    public func makeReady(_ request: AttemptRequest) -> ReadyAttempt? { nil }
+    public func makeReady(_ request: AttemptRequest, on executor: (any Executor)?) -> ReadyAttempt? { nil }
 }

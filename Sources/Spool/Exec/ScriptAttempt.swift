@@ -11,7 +11,9 @@ struct ScriptAttempt {
     private let begin: MonotonicTime
     private let report: @Sendable (AttemptEvent) -> Void
     /// The environment without what blocks hand on.
-    private let environment: [String: String]
+    private lazy var environment = request.environment.merging(Self.names(for: request)) { _, own in own }
+    /// The first child, where it is ready to start.
+    private var first: ReadyBlock?
     private var handed: HandedEnvironment
     private var result: AttemptResult
     /// What is left of the attempt's bound for logs.
@@ -30,10 +32,10 @@ struct ScriptAttempt {
         self.executor = executor
         self.begin = begin
         self.report = report
-        environment = request.environment.merging(Self.names(for: request)) { _, own in own }
         handed = Self.handedOn(to: request)
         logBytesLeft = logBytesMax
         madeAhead = request.ready?.files ?? []
+        first = request.ready?.first.flatMap { $0.isFor(request) ? $0 : nil }
         result = AttemptResult(outcome: .success, lastOKBlock: request.firstBlock - 1)
     }
 
@@ -59,13 +61,25 @@ struct ScriptAttempt {
     /// file waits for whatever fsync is under way.
     static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) -> ReadyAttempt {
         try folder.write(RunFolder.environmentName, handedOn(to: request).file)
-        guard let block = request.prompt.blocks.first(where: { $0.number >= request.firstBlock && !$0.marks.isSkipped }) else {
+        guard let block = firstToRun(of: request) else {
             return ReadyAttempt(folder: folder, files: [RunFolder.environmentName])
         }
         let (script, text) = (RunFolder.blockName(block.number), Data(block.text.utf8))
         if request.ready?.files.contains(script) == true { try folder.fill(script, text) } else { try folder.write(script, text) }
         try folder.write(RunFolder.logName(block.number), Data())
         return ReadyAttempt(folder: folder, files: [RunFolder.environmentName, RunFolder.blockName(block.number)])
+    }
+
+    private static func firstToRun(of request: AttemptRequest) -> Block? {
+        request.prompt.blocks.first { $0.number >= request.firstBlock && !$0.marks.isSkipped }
+    }
+
+    /// The first child, made ready.
+    mutating func readyBlock() -> ReadyBlock? {
+        guard let block = Self.firstToRun(of: request), let command = try? command(for: block),
+            let ready = executor.makeReady(command)
+        else { return nil }
+        return ReadyBlock(block: block.number, command: ready, request: request)
     }
 
     /// The files that most first attempts begin with.
@@ -113,15 +127,24 @@ struct ScriptAttempt {
         }
         let timeLeft = request.timeoutSeconds - begin.seconds
         let limit = block.marks.timeoutSeconds.map { min($0, timeLeft) } ?? timeLeft
-        let command: Command
-        do throws(SystemCallError) {
-            command = try self.command(for: block, timeoutSeconds: max(0, limit))
-        } catch {
-            record(block, exitCode: nil, seconds: 0, failure: .runner)
-            _ = stop(.runner, block: block.number, "block \(block.number) could not start: \(error)")
-            return false
+        let ran: CommandResult
+        if let first, first.block == block.number {
+            self.first = nil
+            var ready = first.command
+            ready.command.timeoutSeconds = max(0, limit)
+            ran = await executor.run(ready)
+        } else {
+            var command: Command
+            do throws(SystemCallError) {
+                command = try self.command(for: block)
+            } catch {
+                record(block, exitCode: nil, seconds: 0, failure: .runner)
+                _ = stop(.runner, block: block.number, "block \(block.number) could not start: \(error)")
+                return false
+            }
+            command.timeoutSeconds = max(0, limit)
+            ran = await executor.run(command)
         }
-        let ran = await executor.run(command)
         let verdict = judge(block, ran.ending, limit: limit, isAttemptLimit: limit == timeLeft)
         record(block, exitCode: verdict.exitCode, seconds: ran.durationSeconds, failure: verdict.failure, mark: verdict.mark)
         logBytesLeft -= logSize(of: block)
@@ -138,7 +161,8 @@ struct ScriptAttempt {
         return takeHandedOn(after: block)
     }
 
-    private mutating func command(for block: Block, timeoutSeconds: Double) throws(SystemCallError) -> Command {
+    /// Without its time limit.
+    private mutating func command(for block: Block) throws(SystemCallError) -> Command {
         let script = RunFolder.blockName(block.number)
         try make(script, Data(block.text.utf8))
         let flags: [String] =
@@ -152,7 +176,7 @@ struct ScriptAttempt {
             // What is handed on has no name that flowspool sets.
             environment: environment.merging(handed.values) { $1 },
             workingDirectory: workingDirectory, outputPath: folder.path + "/" + RunFolder.logName(block.number),
-            timeoutSeconds: timeoutSeconds, outputBytesMax: max(logBytesLeft, Self.logBytesLeast))
+            outputBytesMax: max(logBytesLeft, Self.logBytesLeast))
     }
 
     private var workingDirectory: String {

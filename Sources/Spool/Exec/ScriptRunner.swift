@@ -20,10 +20,19 @@ public struct ScriptRunner: Runner {
         self.calls = calls
     }
 
-    public func makeReady(_ request: AttemptRequest) -> ReadyAttempt? {
+    public func makeReady(_ request: AttemptRequest, on executor: (any Executor)?) -> ReadyAttempt? {
         // Whatever fails here is tried and reported by the attempt itself.
-        guard let folder = try? request.ready?.folder ?? RunFolder(path: request.runDirectory, calls: calls) else { return nil }
-        return try? ScriptAttempt.makeReady(request, in: folder)
+        guard let folder = try? request.ready?.folder ?? RunFolder(path: request.runDirectory, calls: calls),
+            var ready = try? ScriptAttempt.makeReady(request, in: folder)
+        else { return nil }
+        if let executor {
+            var request = request
+            request.ready = ready
+            var attempt = ScriptAttempt(
+                request: request, folder: folder, executor: executor, logBytesMax: logBytesMax, begin: .now, report: { _ in })
+            ready.first = attempt.readyBlock()
+        }
+        return ready
     }
 
     public func run(

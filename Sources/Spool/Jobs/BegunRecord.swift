@@ -4,19 +4,25 @@
 // loss the record says nothing, and every attempt that was to start counts as begun.
 
 import Foundation
+import Synchronization
 
 /// The file `runs/.begun`. What must hold: while it exists, an attempt is in it before anything of that attempt is started.
 ///
-/// First a line with the boot; then one slot for each attempt that is being made, written over once that has ended.
-final class BegunRecord {
+/// First a line with the boot; then one slot for each attempt that is being made, written over once that has ended. Safe to use from
+/// several threads.
+final class BegunRecord: Sendable {
     static let name = ".begun"
     /// Bytes of a slot, and of the line before them: two numbers, or the boot id, filled up with blanks.
     static let slotBytes = 64
 
+    private struct Slots {
+        var taken: [Int64: Int] = [:]
+        var free: [Int] = []
+        var used = 0
+    }
+
     private let file: OpenFile
-    private var slots: [Int64: Int] = [:]
-    private var free: [Int] = []
-    private var used = 0
+    private let slots = Mutex(Slots())
 
     /// Begins a new record in the place of an earlier runner's. Call it after recovery has read that one.
     ///
@@ -39,15 +45,19 @@ final class BegunRecord {
 
     /// Writes down that an attempt begins now.
     func note(_ job: Int64, attempt: Int) throws(SystemCallError) {
-        let slot = slots[job] ?? free.last ?? used
-        try file.write(Self.line("\(job) \(attempt)"), at: (slot + 1) * Self.slotBytes)
-        guard slots.updateValue(slot, forKey: job) == nil else { return }
-        if free.last == slot { free.removeLast() } else { used += 1 }
+        try slots.withLock { slots throws(SystemCallError) in
+            let slot = slots.taken[job] ?? slots.free.last ?? slots.used
+            try file.write(Self.line("\(job) \(attempt)"), at: (slot + 1) * Self.slotBytes)
+            guard slots.taken.updateValue(slot, forKey: job) == nil else { return }
+            if slots.free.last == slot { slots.free.removeLast() } else { slots.used += 1 }
+        }
     }
 
     /// The job's last attempt has ended, and the ledger has it.
     func forget(_ job: Int64) {
-        if let slot = slots.removeValue(forKey: job) { free.append(slot) }
+        slots.withLock { slots in
+            if let slot = slots.taken.removeValue(forKey: job) { slots.free.append(slot) }
+        }
     }
 
     private static func line(_ text: String) -> Data {

@@ -34,6 +34,8 @@ extension Dispatcher {
 
     /// Writes down the end of an attempt, or of a job that preflight blocked (`result` nil).
     func finish(_ prepared: Prepared, _ result: AttemptResult?) {
+        // Its commit may put the spool on hold.
+        withdrawPermit()
         do {
             try finishOrThrow(prepared, result)
         } catch {
@@ -91,7 +93,7 @@ extension Dispatcher {
     }
 
     private func takeReady() -> Prepared? {
-        guard running.count < settings.jobs else { return nil }
+        guard slotsFree > 0 else { return nil }
         let lanes = busyLanes
         guard let index = ready.firstIndex(where: { $0.job.lane.map { !lanes.contains($0) } ?? true }) else { return nil }
         return ready.remove(at: index)

@@ -175,7 +175,7 @@ extension Dispatcher {
 
     /// Starts ready jobs while slots and lanes are free.
     func startReady() {
-        while running.count < settings.jobs, mayStart {
+        while slotsFree > 0, mayStart {
             let lanes = busyLanes
             guard let index = ready.firstIndex(where: { !isBlockedByLane($0, lanes) }) else { return }
             // One that comes first is on its way: wait for it, it will be ready in a moment.
@@ -232,12 +232,7 @@ extension Dispatcher {
     /// Starts an attempt that is in the ledger already.
     func startRecorded(_ prepared: Prepared) {
         var prepared = prepared
-        prepared.isRecorded = false
-        prepared.isFresh = false
-        prepared.began = clock.wallMilliseconds()
-        // Until `confirmClaims` has told the ledger, it differs here from what is saved.
-        prepared.job.fromPlace = nil
-        prepared.job.fromFile = nil
+        prepared.begin(now: clock.wallMilliseconds())
         if launch(prepared) { ending.ran += 1 }
     }
 
@@ -283,42 +278,29 @@ extension Dispatcher {
     ///
     /// - Returns: false where it cannot be started, and goes back to wait.
     private func launch(_ prepared: Prepared) -> Bool {
-        let job = prepared.job
-        let mode = prepared.report.mode
-        let runDirectory = prepared.runDirectory
         do throws(SystemCallError) {
-            try begun?.note(job.id, attempt: job.attempts)
+            try attempts.noteBegin(of: prepared)
         } catch {
-            // A runner that finds this one killed would take the attempt for one that never began.
-            unwritten.append(.giveBack(job.id, why: "given back: that it begins could not be written down"))
+            unwritten.append(.giveBack(prepared.job.id, why: "given back: that it begins could not be written down"))
             trouble(error)
             return false
         }
-        let task = Task(executorPreference: WorkerThreads.shared) { [preparer, runners, mailbox, executor, settings] in
-            let result: AttemptResult
-            if let runner = runners[mode] {
-                do {
-                    let request = try preparer.request(prepared, settings, runDirectory: runDirectory)
-                    result = await runner.run(request, on: executor) { mailbox.post(.block(job, $0)) }
-                } catch {
-                    let text = (error as? SystemCallError)?.description ?? "\(error)"
-                    result = AttemptResult(
-                        outcome: .failed, failureClass: .runner, message: "the run folder could not be made: \(text)")
-                }
-            } else {
-                result = AttemptResult(
-                    outcome: .failed, failureClass: .runner, message: "nothing here can run exec_mode \(mode.rawValue)")
-            }
-            mailbox.post(.attemptEnded(job.id, result))
+        let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings] in
+            await attempts.make(prepared, settings)
         }
+        runs(prepared, task)
+        letWokenThreadBegin()
+        return true
+    }
+
+    /// An attempt is being made.
+    func runs(_ prepared: Prepared, _ task: Task<Void, Never>) {
         var started = prepared
         // It is the attempt's from now on.
         started.ready = nil
-        running[job.id] = Running(prepared: started, task: task, since: clock.monotonicMilliseconds())
+        running[prepared.job.id] = Running(prepared: started, task: task, since: clock.monotonicMilliseconds())
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
-        letWokenThreadBegin()
-        return true
     }
 
     var busyLanes: Set<String> { Set(running.values.compactMap(\.prepared.job.lane)) }

@@ -35,6 +35,7 @@ public actor Dispatcher {
         case hints
         case prepared([PrepareOutcome])
         case preparedUnnumbered(PrepareOutcome?)
+        case begunUnnumbered(Prepared, replaced: [SwapFile.Spare])
         case block(Job, AttemptEvent)
         case attemptEnded(Int64, AttemptResult)
         case filed([(job: Int64, outcome: FilingWork.Outcome)])
@@ -72,6 +73,9 @@ public actor Dispatcher {
     var namedFiles: [[UInt8]] = []
     /// The file that is being prepared and becomes a job with its claim; it stands in `preparing` without a number.
     var unnumbered: [UInt8]?
+    var unnumberedTask: Task<Void, Never>?
+    /// With it, that task may start what it has prepared.
+    var startPermit: StartPermit?
     /// That was tried with the file that comes first of `namedFiles`, and intake is to see to it.
     var isForIntake = false
     var wantsScan = true
@@ -141,7 +145,7 @@ public actor Dispatcher {
             sizeMax: settings.sizeMax, counting: (thresholds.policy, settings.runID))
         preparer = Preparer(
             spool: spool, ledger: ledger, filing: filing, claim: claim, preflight: preflight, clock: clock, settings: settings,
-            swap: SwapFile(spool.active), spareRuns: SpareRuns(spool.runs), runners: runners)
+            swap: SwapFile(spool.active), spareRuns: SpareRuns(spool.runs), runners: runners, executor: executor)
     }
 
     /// Takes a hint from whoever watches the folder; a run that drains needs none. Safe to call at any time, from anywhere.
@@ -227,6 +231,7 @@ public actor Dispatcher {
         case .hints: take(inbox.take())
         case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
         case .preparedUnnumbered(let outcome): takeUnnumbered(outcome)
+        case .begunUnnumbered(let prepared, let replaced): takeBegun(prepared, replaced)
         case .block: break
         case .attemptEnded(let job, let result): attemptEnded(job, result)
         case .filed(let outcomes):
@@ -281,7 +286,12 @@ public actor Dispatcher {
         retryUnwritten()
         note { try syncHold(force: false) }
         lookForFiles()
-        if mayStart { note { try releaseDeferred() } } else { giveBackReady() }
+        if mayStart {
+            note { try releaseDeferred() }
+        } else {
+            withdrawPermit()
+            giveBackReady()
+        }
         startReady()
         confirmClaims()
         prepareNext()
@@ -303,6 +313,8 @@ public actor Dispatcher {
             preparer.spareRuns.fill()
         }
     }
+
+    var attempts: AttemptMaker { AttemptMaker(preparer: preparer, begun: begun, mailbox: mailbox) }
 
     /// Whether new work may begin at all.
     var mayStart: Bool {

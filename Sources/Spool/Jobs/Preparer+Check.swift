@@ -64,7 +64,8 @@ extension Preparer {
             next.ready = ReadyRun(directory: directory, attempt: attempt)
         }
         guard let request = try? request(next, settings, runDirectory: directory) else { return }
-        prepared.ready = ReadyRun(directory: directory, attempt: runner.makeReady(request))
+        let attempt = runner.makeReady(request, on: prepared.isRecorded ? executor : nil)
+        prepared.ready = ReadyRun(directory: directory, attempt: attempt)
     }
 
     /// What the attempt is given; makes its run folder, where that was not made ahead.

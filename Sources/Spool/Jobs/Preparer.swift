@@ -65,6 +65,7 @@ struct Preparer: Sendable {
     let swap: SwapFile
     let spareRuns: SpareRuns
     let runners: [ExecMode: any Runner]
+    let executor: any Executor
 
     /// A job on its way: read and checked, perhaps stamped aside.
     struct OnItsWay: Sendable {
@@ -112,7 +113,7 @@ struct Preparer: Sendable {
     }
 
     /// Keeps the files that were replaced, as spares; trouble leaves one of them behind, and the next start removes it.
-    private func keep(_ replaced: [SwapFile.Spare]) {
+    func keep(_ replaced: [SwapFile.Spare]) {
         for spare in replaced { try? swap.keep(spare) }
     }
 
@@ -121,12 +122,13 @@ struct Preparer: Sendable {
     /// - Parameters:
     ///   - name: of a prompt.
     ///   - recordsStart: its turn has come.
-    ///   - deliver: given the outcome, or nil, with nothing done, where that cannot be: whatever it is, intake knows better.
-    func prepare(unnumbered name: String, recordsStart: Bool, deliver: (PrepareOutcome?) -> Void) async {
+    /// - Returns: the outcome, or nil, with nothing done, where that cannot be: whatever it is, intake knows better; and files
+    ///   that were replaced, for `keep` as soon as nothing waits for that.
+    func prepare(unnumbered name: String, recordsStart: Bool) async -> (PrepareOutcome?, replaced: [SwapFile.Spare]) {
         // Trouble is met again, and reported, by intake and the claim of its job.
         guard var prompt = try? claim.open(unnumbered: Admission(name: name)),
             var prepared = try? await check(prompt.claimed, prompt.bytes)
-        else { return deliver(nil) }
+        else { return (nil, []) }
         let settings = prepared.prompt.settings
         prompt.change { job in
             job.priority = settings.priority
@@ -136,11 +138,9 @@ struct Preparer: Sendable {
         if recordsStart, prepared.mayBeRecorded { prepared.recordStart(now: clock.wallMilliseconds()) }
         let claimed = await claim([OnItsWay(prompt: consume prompt, prepared: prepared)])
         switch claimed.outcomes[0] {
-        case .lost(Job.noNumber), .trouble([Job.noNumber], _): deliver(nil)
-        case let outcome: deliver(outcome)
+        case .lost(Job.noNumber), .trouble([Job.noNumber], _): return (nil, claimed.replaced)
+        case let outcome: return (outcome, claimed.replaced)
         }
-        letWokenThreadBegin()
-        keep(claimed.replaced)
     }
 
     /// What came of a group's claims.

@@ -59,6 +59,34 @@ import Testing
         }
     }
 
+    @Test(arguments: starters) func readyCommand_runsAsAnyOther_withATimeLimitThatIsSetLater(
+        _ starter: LocalExecutor.Starter
+    ) async throws {
+        let scratch = Scratch()
+        let executor = executor(starter, grace: 0.1)
+        let ready = try #require(executor.makeReady(scratch.bash("echo $D; exit 7")))
+        // Nothing has run, and all is open.
+        #expect(scratch.text("out").isEmpty && openDescriptors(below: scratch.path) == [scratch.file("out")])
+        #expect(await executor.run(ready).ending == .exited(7))
+        #expect(scratch.text("out") == scratch.path + "\n")
+        var endless = try #require(executor.makeReady(scratch.bash("sleep 1000")))
+        endless.command.timeoutSeconds = 0.1
+        #expect(await executor.run(endless).ending == .timedOut)
+    }
+
+    @Test func makeReady_ofWhatCannotStart_leavesTheReasonToRun() {
+        let scratch = Scratch()
+        var command = scratch.bash("true")
+        command.executable = "no-such-command"
+        #expect(LocalExecutor().makeReady(command) == nil)
+    }
+
+    @Test func readyCommand_thatIsGivenUp_holdsNothingOpen() {
+        let scratch = Scratch()
+        for _ in 0..<50 { #expect(LocalExecutor().makeReady(scratch.bash("true")) != nil) }
+        #expect(openDescriptors(below: scratch.path).isEmpty)
+    }
+
     @Test(arguments: starters) func run_givesTheChildNothingOfItsOwn(_ starter: LocalExecutor.Starter) async {
         let scratch = Scratch()
         // A descriptor without close-on-exec, as a careless library leaves one.

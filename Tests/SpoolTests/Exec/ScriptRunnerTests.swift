@@ -252,3 +252,72 @@ final class Bench: Sendable {
         #expect(result.outcome == .failed && result.failureClass == .runner && result.message.contains("/no/such/run"))
     }
 }
+
+@Suite struct ReadyBlockTests {
+    /// Counts which of its two ways a command came.
+    private final class CountingExecutor: Executor {
+        private let live = LocalExecutor()
+        let commands = Mutex(0)
+        let readyOnes = Mutex(0)
+
+        func run(_ command: Command) async -> CommandResult {
+            commands.withLock { $0 += 1 }
+            return await live.run(command)
+        }
+        func makeReady(_ command: Command) -> ReadyCommand? { live.makeReady(command) }
+        func run(_ ready: ReadyCommand) async -> CommandResult {
+            readyOnes.withLock { $0 += 1 }
+            return await live.run(ready)
+        }
+        func endStrays(runsDirectory: String) async throws -> Int { 0 }
+    }
+
+    private let text = "echo $INHERITED $FLOWSPOOL_PROMPT; echo NEXT=$FLOWSPOOL_JOB >> $FLOWSPOOL_ENV\n"
+
+    private func run(
+        on executor: CountingExecutor, _ bench: Bench, change: (inout AttemptRequest) -> Void
+    ) async throws -> AttemptResult {
+        var request = bench.request([bench.block(1, text), bench.block(2, "echo $NEXT $INHERITED\n")])
+        let ready = try #require(ScriptRunner().makeReady(request, on: executor))
+        #expect(ready.first?.block == 1 && bench.log(1).isEmpty)
+        change(&request)
+        request.ready = ready
+        return await ScriptRunner().run(request, on: executor) { _ in }
+    }
+
+    @Test func firstBlock_startsWithWhatWasMadeReady() async throws {
+        let (bench, executor) = (Bench(), CountingExecutor())
+        let result = try await run(on: executor, bench) { _ in }
+        #expect(result.outcome == .success && result.lastOKBlock == 2)
+        #expect(bench.log(1) == "yes \(bench.scratch.file("active/p.md"))\n" && bench.log(2) == "7 yes\n")
+        #expect(executor.readyOnes.withLock { $0 } == 1 && executor.commands.withLock { $0 } == 1)
+    }
+
+    /// The settings of the run, or the name of the file, are not what they were.
+    @Test(arguments: [0, 1]) func firstBlock_isMadeAnew_whereTheRequestHasChanged(_ what: Int) async throws {
+        let (bench, executor) = (Bench(), CountingExecutor())
+        let result = try await run(on: executor, bench) {
+            if what == 0 { $0.environment["INHERITED"] = "no" } else { $0.promptPath = bench.scratch.file("active/p.7.md") }
+        }
+        #expect(result.outcome == .success && result.lastOKBlock == 2)
+        let shown = what == 0 ? "no \(bench.scratch.file("active/p.md"))" : "yes \(bench.scratch.file("active/p.7.md"))"
+        #expect(bench.log(1) == shown + "\n" && bench.log(2) == (what == 0 ? "7 no\n" : "7 yes\n"))
+        #expect(executor.readyOnes.withLock { $0 } == 0 && executor.commands.withLock { $0 } == 2)
+    }
+
+    /// A limit of the attempt holds for a child that was made ready before its time began.
+    @Test func firstBlock_hasItsTimeLimit() async throws {
+        let (bench, executor) = (Bench(), CountingExecutor())
+        var request = bench.request([bench.block(1, "sleep 1000\n") { $0.timeoutSeconds = 0.1 }])
+        request.ready = ScriptRunner().makeReady(request, on: executor)
+        let result = await ScriptRunner().run(request, on: executor) { _ in }
+        #expect(result.failureClass == .timeout && executor.readyOnes.withLock { $0 } == 1)
+    }
+
+    /// Where a block is to wait for its turn, nothing is held open for it.
+    @Test func withoutAnExecutor_onlyFilesAreMade() throws {
+        let bench = Bench()
+        let ready = try #require(ScriptRunner().makeReady(bench.request([bench.block(1, "true\n")]), on: nil))
+        #expect(ready.first == nil && ready.files.contains(RunFolder.blockName(1)))
+    }
+}

@@ -179,12 +179,7 @@ import Testing
             }
             guard isFirst else { return nil }
             try? ledger.write { try $0.request("cancel", job: 2, now: 1) }
-            // The dispatcher looks at the clock a few times in each turn: after so many it has read what was asked for.
-            let before = clock.looks
-            while clock.looks < before + 40 {
-                input.yield(.file(Wake.fileBytes))
-                sched_yield()
-            }
+            clock.waitForTurns { input.yield(.file(Wake.fileBytes)) }
             return nil
         }
         let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
@@ -210,19 +205,6 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
         #expect(try spool.job("a.md")?.state == .cancelled)
     }
-}
-
-/// The real clock, which counts how often the monotonic time was asked for.
-private final class CountingClock: SpoolClock {
-    private let count = Mutex(0)
-    var looks: Int { count.withLock { $0 } }
-
-    func wallMilliseconds() -> Int64 { SystemClock().wallMilliseconds() }
-    func monotonicMilliseconds() -> Int64 {
-        count.withLock { $0 += 1 }
-        return SystemClock().monotonicMilliseconds()
-    }
-    func sleep(milliseconds: Int64) async throws { try await SystemClock().sleep(milliseconds: milliseconds) }
 }
 
 @Suite struct SpareRunsTests {
