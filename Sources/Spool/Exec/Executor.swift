@@ -85,13 +85,18 @@ public protocol Executor: Sendable {
 
 extension Executor {
     public func makeReady(_ command: Command) -> ReadyCommand? { nil }
-    public func run(_ ready: ReadyCommand) async -> CommandResult { await run(ready.command) }
+    public func run(_ ready: ReadyCommand) async -> CommandResult {
+        ready.onStart?()
+        return await run(ready.command)
+    }
 }
 
 /// A command whose start waits for its turn only.
 public struct ReadyCommand: Sendable {
     /// Its time limit may still be set; all else stays as it was.
     public internal(set) var command: Command
+    /// Called once, by the executor: when the child has been started, or is not going to be.
+    var onStart: (@Sendable () -> Void)?
     let launch: Launch
     let cancel: CancelSignal
 }

@@ -7,7 +7,9 @@ import Subprocess
 import SystemPackage
 
 extension LocalExecutor {
-    func runBySubprocess(_ launch: Launch, cancel: CancelSignal, deadline: UInt64?) async -> Outcome {
+    func runBySubprocess(
+        _ launch: Launch, cancel: CancelSignal, deadline: UInt64?, onStart: @escaping @Sendable () -> Void
+    ) async -> Outcome {
         var options = PlatformOptions()
         options.processGroupID = 0
         let environment = launch.environment.map { Array("\($0.key)=\($0.value)\0".utf8) }
@@ -32,6 +34,8 @@ extension LocalExecutor {
                 let pid = execution.processIdentifier.value
                 let pidfd = execution.processIdentifier.processDescriptor
                 watching.slot = groups?.add(pid)
+                watching.isTold = true
+                onStart()
                 await onThread {
                     for stream in launch.streams { stream.closeWriteEnd() }
                     var watch = ChildWatch(
@@ -47,6 +51,7 @@ extension LocalExecutor {
         do {
             status = try await task.value
         } catch {
+            if !watching.isTold { onStart() }
             return Outcome(ending: .notStarted("\(printable(launch.path)): \(error)"))
         }
         let trouble = await onThread {
@@ -70,4 +75,6 @@ private final class Watching: @unchecked Sendable {
     var watch: ChildWatch?
     var cause = ChildWatch.Cause.ended
     var slot: Int?
+    /// `onStart` was called.
+    var isTold = false
 }

@@ -63,12 +63,16 @@ public struct LocalExecutor: Executor {
 
     private func run(_ ready: ReadyCommand, since begin: UInt64) async -> CommandResult {
         let (launch, cancel) = (ready.launch, ready.cancel)
-        guard !Task.isCancelled else { return CommandResult(ending: .cancelled, durationSeconds: 0) }
+        let onStart = ready.onStart ?? {}
+        guard !Task.isCancelled else {
+            onStart()
+            return CommandResult(ending: .cancelled, durationSeconds: 0)
+        }
         let deadline = ready.command.timeoutSeconds.map { begin + ChildWatch.nanoseconds($0) }
         let outcome = await withTaskCancellationHandler {
             switch starter {
-            case .direct: await runDirectly(launch, cancel: cancel, deadline: deadline)
-            case .subprocess: await runBySubprocess(launch, cancel: cancel, deadline: deadline)
+            case .direct: await runDirectly(launch, cancel: cancel, deadline: deadline, onStart: onStart)
+            case .subprocess: await runBySubprocess(launch, cancel: cancel, deadline: deadline, onStart: onStart)
             }
         } onCancel: {
             cancel.set()
@@ -82,18 +86,22 @@ public struct LocalExecutor: Executor {
         var trouble: SystemCallError?
     }
 
-    private func runDirectly(_ launch: Launch, cancel: CancelSignal, deadline: UInt64?) async -> Outcome {
+    private func runDirectly(
+        _ launch: Launch, cancel: CancelSignal, deadline: UInt64?, onStart: @escaping @Sendable () -> Void
+    ) async -> Outcome {
         let work: @Sendable () -> Outcome = {
             let child: (pid: pid_t, pidfd: Int32)
             let tick = ProcessTable.ticksSinceBoot()
             do throws(NotStarted) {
                 child = try launch.start()
             } catch {
+                onStart()
                 return Outcome(ending: .notStarted(error.text))
             }
             defer { close(child.pidfd) }
             let slot = groups?.add(child.pid, startedAfter: tick)
             defer { slot.map { groups?.remove($0) } }
+            onStart()
             var watch = ChildWatch(
                 leader: child.pid, runDirectory: launch.runDirectory, streams: launch.streams, cancel: cancel,
                 deadline: deadline, graceSeconds: graceSeconds)

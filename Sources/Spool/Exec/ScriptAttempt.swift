@@ -108,7 +108,6 @@ struct ScriptAttempt {
         let blocks = request.prompt.blocks
         for block in blocks where block.number >= request.firstBlock {
             if Task.isCancelled { return cancelled(before: block.number) }
-            report(.blockStarted(number: block.number, of: blocks.count))
             let goesOn = await run(block)
             if let finished = result.blocks.last { report(.blockFinished(finished)) }
             guard goesOn else { return finish() }
@@ -121,6 +120,11 @@ struct ScriptAttempt {
 
     /// Runs `block`, records it, and returns whether the attempt goes on.
     private mutating func run(_ block: Block) async -> Bool {
+        let (number, count) = (block.number, request.prompt.blocks.count)
+        let tellStart: @Sendable () -> Void = { [report] in report(.blockStarted(number: number, of: count)) }
+        // Whoever is told of a start may need the processor that makes it.
+        let first = first.flatMap { $0.block == number ? $0 : nil }
+        if first == nil { tellStart() }
         if block.marks.isSkipped {
             result.blocks.append(BlockResult(block: block.number, exitCode: nil, durationMilliseconds: 0, log: nil, mark: "skip"))
             return true
@@ -128,10 +132,11 @@ struct ScriptAttempt {
         let timeLeft = request.timeoutSeconds - begin.seconds
         let limit = block.marks.timeoutSeconds.map { min($0, timeLeft) } ?? timeLeft
         let ran: CommandResult
-        if let first, first.block == block.number {
+        if let first {
             self.first = nil
             var ready = first.command
             ready.command.timeoutSeconds = max(0, limit)
+            ready.onStart = tellStart
             ran = await executor.run(ready)
         } else {
             var command: Command

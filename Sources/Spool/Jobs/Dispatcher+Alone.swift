@@ -3,37 +3,84 @@
 
 import Foundation
 
-extension Dispatcher {
-    /// One prompt is dropped and nothing else is at work or waits: it needs no place among others, so that it becomes a job with
-    /// the commit of its claim.
-    ///
-    /// - Returns: false, with nothing done, where it is not so.
-    func prepareUnnumbered() -> Bool {
-        guard let name = namedFiles.first, !isForIntake, namedFiles.allSatisfy({ $0 == name }),
-            let prompt = PromptName(bytes: name),
-            prompt.kind == .prompt, prompt.isText, mayStart, hasRoom, !wantsScan, !wantsWaiting, backlog == 0,
-            running.isEmpty, ready.isEmpty, preparing.isEmpty, busy.isEmpty
-        else { return false }
-        namedFiles.removeAll()
-        unnumbered = name
-        var job = Job(waiting: Admission(name: prompt.text, priority: .min), now: clock.wallMilliseconds())
-        job.arrival = .max
-        preparing[job.id] = job
-        let permit = startsToRecord(freeSlots: 1, areShort: false) > 0 ? StartPermit() : nil
-        startPermit = permit
-        unnumberedTask = Task(executorPreference: WorkerThreads.shared) { [attempts, settings, mailbox] in
-            let preparer = attempts.preparer
+/// What it takes to begin with such a prompt.
+private struct LoneStart: Sendable {
+    let attempts: AttemptMaker
+    let settings: RunSettings
+    /// It may start as soon as it is prepared.
+    let mayStart: Bool
+
+    /// Begins with the file of this name; nil, with nothing done, where it is no prompt.
+    func begin(_ name: [UInt8]) -> Dispatcher.Unnumbered? {
+        guard let prompt = PromptName(bytes: name), prompt.kind == .prompt, prompt.isText else { return nil }
+        let permit = mayStart ? StartPermit() : nil
+        let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings] in
+            let (preparer, mailbox) = (attempts.preparer, attempts.mailbox)
             let (outcome, replaced) = await preparer.prepare(unnumbered: prompt.text, recordsStart: permit != nil)
             if case .ready(let prepared)? = outcome, let permit, let begun = attempts.begin(prepared, permit) {
-                mailbox.post(.begunUnnumbered(begun, replaced: replaced))
+                // The kernel may let a thread that this one wakes go first. The attempt tells of its first block, once that has started.
+                mailbox.post(.begunUnnumbered(begun, replaced: replaced), wakesReader: false)
                 return await attempts.make(begun, settings)
             }
             mailbox.post(.preparedUnnumbered(outcome))
             letWokenThreadBegin()
             preparer.keep(replaced)
         }
+        return Dispatcher.Unnumbered(name: name, task: task, permit: permit)
+    }
+}
+
+extension Dispatcher {
+    /// A file that is being prepared and becomes a job with its claim.
+    struct Unnumbered: Sendable {
+        let name: [UInt8]
+        let task: Task<Void, Never>
+        /// With it, the task may start what it has prepared; nil: it may not, or not any more.
+        var permit: StartPermit?
+    }
+
+    /// One prompt is dropped and nothing else is at work or waits: it needs no place among others, so that it becomes a job with
+    /// the commit of its claim.
+    ///
+    /// - Returns: false, with nothing done, where it is not so.
+    func prepareUnnumbered() -> Bool {
+        guard let name = namedFiles.first, !isForIntake, namedFiles.allSatisfy({ $0 == name }), isAtRest,
+            let begun = loneStart.begin(name)
+        else { return false }
         letWokenThreadBegin()
+        namedFiles.removeAll()
+        take(begun)
         return true
+    }
+
+    /// Leaves it to whoever brings the next hint to begin with the prompt that is dropped.
+    func giveStandingOrder() {
+        guard isAtRest, namedFiles.isEmpty, !settings.drains, !settings.isBatch else { return }
+        // The author may put the last one back: intake finds its job by where the ledger has its file.
+        guard filings.isEmpty, unconfirmed.isEmpty else { return }
+        inbox.leave(loneStart.begin)
+    }
+
+    /// Nothing is begun without the dispatcher from now on, and it knows of what was.
+    func withdrawStandingOrder() {
+        if let begun = inbox.withdrawOrder() { take(begun) }
+    }
+
+    private func take(_ begun: Unnumbered) {
+        unnumbered = begun
+        var job = Job(
+            waiting: Admission(name: String(decoding: begun.name, as: UTF8.self), priority: .min), now: clock.wallMilliseconds())
+        job.arrival = .max
+        preparing[job.id] = job
+    }
+
+    private var isAtRest: Bool {
+        mayStart && hasRoom && !wantsScan && !wantsWaiting && backlog == 0 && running.isEmpty && ready.isEmpty
+            && preparing.isEmpty && busy.isEmpty
+    }
+
+    private var loneStart: LoneStart {
+        LoneStart(attempts: attempts, settings: settings, mayStart: startsToRecord(freeSlots: 1, areShort: false) > 0)
     }
 
     /// What came of the preparation of a file that had no job, and was not started.
@@ -41,7 +88,7 @@ extension Dispatcher {
         preparing[Job.noNumber] = nil
         if let outcome {
             take(outcome)
-        } else if let name = unnumbered {
+        } else if let name = unnumbered?.name {
             namedFiles.insert(name, at: 0)
             isForIntake = true
         }
@@ -54,23 +101,23 @@ extension Dispatcher {
         wantsWaiting = true
         ending.ran += 1
         claimsToConfirm.append(prepared.saved)
-        if let task = unnumberedTask { runs(prepared, task) }
+        if let task = unnumbered?.task { runs(prepared, task) }
         announceStart(of: prepared.job.id)
         endUnnumbered()
         preparer.keep(replaced)
     }
 
     private func endUnnumbered() {
-        (unnumbered, unnumberedTask, startPermit) = (nil, nil, nil)
+        unnumbered = nil
         // They may name the job that it has become.
         if areRequestsLeft { note { try readRequests() } }
     }
     /// Slots that neither an attempt has, nor one that may start at any instant.
-    var slotsFree: Int { settings.jobs - running.count - (startPermit == nil ? 0 : 1) }
+    var slotsFree: Int { settings.jobs - running.count - (unnumbered?.permit == nil ? 0 : 1) }
 
     /// Nothing may start without the dispatcher from now on. Where something has, its message is on the way.
     func withdrawPermit() {
-        if startPermit?.withdraw() == true { startPermit = nil }
+        if unnumbered?.permit?.withdraw() == true { unnumbered?.permit = nil }
     }
 }
 

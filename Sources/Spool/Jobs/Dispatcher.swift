@@ -72,10 +72,7 @@ public actor Dispatcher {
     /// Hints that name files, not looked at yet.
     var namedFiles: [[UInt8]] = []
     /// The file that is being prepared and becomes a job with its claim; it stands in `preparing` without a number.
-    var unnumbered: [UInt8]?
-    var unnumberedTask: Task<Void, Never>?
-    /// With it, that task may start what it has prepared.
-    var startPermit: StartPermit?
+    var unnumbered: Unnumbered?
     /// That was tried with the file that comes first of `namedFiles`, and intake is to see to it.
     var isForIntake = false
     var wantsScan = true
@@ -108,7 +105,7 @@ public actor Dispatcher {
     var areRequestsLeft = false
     /// Makes run folders ahead of their jobs, while nothing else is to be done.
     private var spareRunsTask: Task<Void, Never>?
-    private let inbox = HintInbox()
+    let inbox = HintInbox()
     let mailbox = Mailbox<Message>()
 
     /// - Parameters:
@@ -150,8 +147,11 @@ public actor Dispatcher {
 
     /// Takes a hint from whoever watches the folder; a run that drains needs none. Safe to call at any time, from anywhere.
     public nonisolated func take(_ hint: SpoolHint) {
-        guard inbox.add(hint) else { return }
-        mailbox.post(.hints)
+        switch inbox.add(hint) {
+        case .waits: return
+        case .isFirst: mailbox.post(.hints)
+        case .carriedOut: break
+        }
         letWokenThreadBegin()
     }
 
@@ -227,6 +227,7 @@ public actor Dispatcher {
     }
 
     private func handle(_ message: Message) {
+        withdrawStandingOrder()
         switch message {
         case .hints: take(inbox.take())
         case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
@@ -302,6 +303,7 @@ public actor Dispatcher {
         if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
         makeSpareRuns()
         setTimer()
+        giveStandingOrder()
     }
 
     private func makeSpareRuns() {

@@ -1,11 +1,18 @@
 // The hints that wait for the dispatcher. They gather here while it is busy with a commit, so that a burst of drops is taken in by
 // groups and not by a commit for each file. What always holds: the dispatcher is told once for all that wait; no hint is lost, and
-// when too many names wait, one look at the whole folder stands for them.
+// when too many names wait, one look at the whole folder stands for them. While the dispatcher sleeps and nothing is to be done, it may
+// leave a standing order here: whoever brings the next file begins with it, and need not wait until the dispatcher has woken up.
 
 import Synchronization
 
-/// Hints on their way to the dispatcher. One fills it, one empties it.
+/// Hints on their way to the dispatcher, which alone empties it and leaves orders.
 final class HintInbox: Sendable {
+    /// Begins with the file of a name; nil, with nothing done, where it is nothing for it. Called by whoever brings the hint.
+    typealias Order = @Sendable ([UInt8]) -> Dispatcher.Unnumbered?
+
+    /// What becomes of a hint.
+    enum Taken { case carriedOut, isFirst, waits }
+
     /// Names that wait at most; beyond them the whole folder is looked at. With 255 bytes each they are 5 MB.
     static let namesMax = 16_384
 
@@ -23,40 +30,81 @@ final class HintInbox: Sendable {
         var isEmpty: Bool { names.isEmpty && !isSignalled && !wantsScan && !isReplaced && overflows == 0 }
     }
 
-    private let state = Mutex(Waiting())
+    private enum OrderState {
+        case none
+        case given(Order)
+        case carriedOut(Dispatcher.Unnumbered)
+    }
+
+    private struct State {
+        var waiting = Waiting()
+        var order = OrderState.none
+    }
+
+    private let state = Mutex(State())
 
     /// Adds a hint. That a prompt has gone is none: mostly the dispatcher has moved it itself, and whoever has taken one out is
     /// noticed when its turn comes.
     ///
-    /// - Returns: whether the dispatcher is to be told, because nothing waited before.
-    func add(_ hint: SpoolHint) -> Bool {
-        state.withLock { waiting in
-            let wasEmpty = waiting.isEmpty
-            switch hint {
-            case .gone(let name) where !Wake.isSignal(name): return false
-            case .file(let name) where Wake.isSignal(name), .gone(let name):
-                waiting.isSignalled = true
-                if name == Wake.stateFile { waiting.wantsScan = true }
-            case .file(let name):
-                if waiting.names.count < Self.namesMax { waiting.names.append(name) } else { waiting.wantsScan = true }
-            case .everything: waiting.wantsScan = true
-            case .overflow:
-                waiting.wantsScan = true
-                waiting.overflows += 1
-            case .replaced: waiting.isReplaced = true
+    /// - Returns: `carriedOut` where the standing order was carried out with it; `isFirst` where the dispatcher is to be told, because
+    ///   nothing waited before.
+    func add(_ hint: SpoolHint) -> Taken {
+        state.withLock { state in
+            if case .gone(let name) = hint, !Wake.isSignal(name) { return .waits }
+            if case .given(let order) = state.order {
+                // Whatever else has come comes first.
+                state.order = .none
+                if case .file(let name) = hint, let begun = order(name) {
+                    state.order = .carriedOut(begun)
+                    return .carriedOut
+                }
             }
-            return wasEmpty
+            return Self.add(hint, to: &state.waiting)
         }
     }
 
-    var isEmpty: Bool { state.withLock { $0.isEmpty } }
+    private static func add(_ hint: SpoolHint, to waiting: inout Waiting) -> Taken {
+        let wasEmpty = waiting.isEmpty
+        switch hint {
+        case .file(let name) where Wake.isSignal(name), .gone(let name):
+            waiting.isSignalled = true
+            if name == Wake.stateFile { waiting.wantsScan = true }
+        case .file(let name):
+            if waiting.names.count < namesMax { waiting.names.append(name) } else { waiting.wantsScan = true }
+        case .everything: waiting.wantsScan = true
+        case .overflow:
+            waiting.wantsScan = true
+            waiting.overflows += 1
+        case .replaced: waiting.isReplaced = true
+        }
+        return wasEmpty ? .isFirst : .waits
+    }
+
+    /// Leaves a standing order, unless a hint waits.
+    func leave(_ order: @escaping Order) {
+        state.withLock { state in
+            if state.waiting.isEmpty { state.order = .given(order) }
+        }
+    }
+
+    /// Takes the standing order back.
+    ///
+    /// - Returns: what was begun since it was left; nil: nothing was, and nothing will be.
+    func withdrawOrder() -> Dispatcher.Unnumbered? {
+        state.withLock { state in
+            defer { state.order = .none }
+            guard case .carriedOut(let begun) = state.order else { return nil }
+            return begun
+        }
+    }
+
+    var isEmpty: Bool { state.withLock { $0.waiting.isEmpty } }
 
     /// Takes all that waits.
     func take() -> Waiting {
-        state.withLock { waiting in
-            let taken = waiting
-            waiting = Waiting()
-            return taken
+        state.withLock { state in
+            defer { state.waiting = Waiting() }
+            return state.waiting
         }
     }
 }

@@ -18,9 +18,12 @@ final class Mailbox<Message: Sendable>: Sendable {
     private let posted = DispatchSemaphore(value: 0)
 
     /// Adds a message; any thread.
-    func post(_ message: Message) {
+    ///
+    /// - Parameter wakesReader: false: the reader may sleep on until the next message, which is sure to come in a moment.
+    func post(_ message: Message, wakesReader: Bool = true) {
         let isAwaited = state.withLock { state in
             state.waiting.append(message)
+            guard wakesReader else { return false }
             defer { state.isAwaited = false }
             return state.isAwaited
         }

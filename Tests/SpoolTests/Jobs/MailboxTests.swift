@@ -43,4 +43,14 @@ import Testing
         await answered
         #expect(answers == Array(1...50_000))
     }
+
+    /// It comes with the next message, in order.
+    @Test func messageThatWakesNobody_comesBeforeTheNext() async {
+        let mailbox = Mailbox<Int>()
+        async let reading = read(3, from: mailbox)
+        mailbox.post(1, wakesReader: false)
+        mailbox.post(2, wakesReader: false)
+        mailbox.post(3)
+        #expect(await reading == [1, 2, 3])
+    }
 }
