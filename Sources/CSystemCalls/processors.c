@@ -22,6 +22,16 @@ int flowspool_run_on(const struct flowspool_processors *allowed) {
     return sched_setaffinity(0, sizeof *allowed, (const cpu_set_t *)allowed);
 }
 
+int flowspool_stay_here(struct flowspool_processors *allowed) {
+    cpu_set_t set;
+    int here = sched_getcpu();
+    if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) != 0) return -1;
+    memcpy(allowed, &set, sizeof set);
+    CPU_ZERO(&set);
+    CPU_SET(here, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+}
+
 int flowspool_give_way(void) {
     struct sched_param none = {0};
     return sched_getscheduler(0) == SCHED_OTHER ? sched_setscheduler(0, SCHED_BATCH, &none) : 0;

@@ -18,6 +18,10 @@ int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed);
 /// Lets the calling thread run on these. 0, or -1 and errno.
 int flowspool_run_on(const struct flowspool_processors *allowed);
 
+/// Lets the calling thread run on no processor but the present one. `allowed` gets those that it might run on until now, for
+/// `flowspool_run_on`. -1, with nothing changed, where the kernel refuses.
+int flowspool_stay_here(struct flowspool_processors *allowed);
+
 /// From now on the calling thread waits, when it wakes up, until the one that runs on its processor gives way or has had its share
 /// (sched_setscheduler(2), SCHED_BATCH). What it starts, threads and children, would do the same. 0, or -1 and errno; a thread whose
 /// policy somebody has chosen keeps it.

@@ -247,7 +247,13 @@ struct Preparer: Sendable {
             }
         }
         // What could not be written has nothing to sync; its error stays its result.
-        let synced = await SwapFile.Spare.sync(written.map { try? $0.get().spare })
+        let spares = written.map { try? $0.get().spare }
+        let synced =
+            if group[0].prompt.isUnnumbered {
+                OtherProcessor.keepingThisOne { spares.map { $0?.synced ?? .success(()) } }
+            } else {
+                await SwapFile.Spare.sync(spares)
+            }
         let stamped = zip(written, synced).map { result, synced in
             result.flatMap { one -> Result<OnItsWay, any Error> in
                 guard case .failure(let error) = synced else { return .success(one) }

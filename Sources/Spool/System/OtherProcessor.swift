@@ -58,6 +58,17 @@ final class OtherProcessor: Sendable {
         return eventual
     }
 
+    /// Does `body`, which waits for the disk again and again, on the present processor, while the other thread is at work on another:
+    /// the kernel wakes a thread on the processor that the disk interrupts, and there it would wait behind that one each time.
+    static func keepingThisOne<R>(_ body: () -> R) -> R {
+        var allowed = flowspool_processors()
+        // Where it cannot be kept, the thread goes wherever the kernel puts it.
+        let isKept = flowspool_stay_here(&allowed) == 0
+        // Cannot fail for processors that this process may use; should they have changed, it stays where it is.
+        defer { if isKept { _ = flowspool_run_on(&allowed) } }
+        return body()
+    }
+
     private func work() -> Never {
         state.withLock { $0.thread = flowspool_thread_id() }
         while true {

@@ -55,7 +55,8 @@ final class SwapFile: Sendable {
             }
         }
 
-        private var synced: Result<Void, SystemCallError> {
+        /// `sync`, with its error as a value.
+        var synced: Result<Void, SystemCallError> {
             Result { () throws(SystemCallError) in try sync() }
         }
     }

@@ -70,7 +70,9 @@ import Testing
         #expect(inbox.withdrawOrder()?.name == nil && inbox.take().names == [Array("p2.md".utf8)])
     }
 
-    @Test(arguments: [SpoolHint.everything, .overflow, .replaced, .file(Wake.fileBytes), .gone(Wake.holdFile), .file(Array("no.md".utf8))])
+    @Test(arguments: [
+        SpoolHint.everything, .overflow, .replaced, .file(Wake.fileBytes), .gone(Wake.holdFile), .file(Array("no.md".utf8)),
+    ])
     func standingOrder_isVoidOnceSomethingElseHasCome(_ hint: SpoolHint) {
         let inbox = HintInbox()
         inbox.leave { Wake.isSignal($0) ? nil : order($0) }
