@@ -117,34 +117,8 @@ struct Preparer: Sendable {
         for spare in replaced { try? swap.keep(spare) }
     }
 
-    /// Prepares a file that has no job yet: the commit that claims it makes its job.
-    ///
-    /// - Parameters:
-    ///   - name: of a prompt.
-    ///   - recordsStart: its turn has come.
-    /// - Returns: the outcome, or nil, with nothing done, where that cannot be: whatever it is, intake knows better; and files
-    ///   that were replaced, for `keep` as soon as nothing waits for that.
-    func prepare(unnumbered name: String, recordsStart: Bool) async -> (PrepareOutcome?, replaced: [SwapFile.Spare]) {
-        // Trouble is met again, and reported, by intake and the claim of its job.
-        guard var prompt = try? claim.open(unnumbered: Admission(name: name)),
-            var prepared = try? await check(prompt.claimed, prompt.bytes)
-        else { return (nil, []) }
-        let settings = prepared.prompt.settings
-        prompt.change { job in
-            job.priority = settings.priority
-            job.lane = settings.lane
-        }
-        prepared.saved = prompt.claimed
-        if recordsStart, prepared.mayBeRecorded { prepared.recordStart(now: clock.wallMilliseconds()) }
-        let claimed = await claim([OnItsWay(prompt: consume prompt, prepared: prepared)])
-        switch claimed.outcomes[0] {
-        case .lost(Job.noNumber), .trouble([Job.noNumber], _): return (nil, claimed.replaced)
-        case let outcome: return (outcome, claimed.replaced)
-        }
-    }
-
     /// What came of a group's claims.
-    private struct Claimed {
+    struct Claimed {
         var outcomes: [PrepareOutcome] = []
         /// The prompts as they were before the stamp, under these spares' names.
         var replaced: [SwapFile.Spare] = []
@@ -153,19 +127,15 @@ struct Preparer: Sendable {
     /// Claims checked jobs, while their stamps are written aside, and then puts both files of each in their places. One outcome
     /// for each, or one for all.
     private func claim(_ group: [OnItsWay]) async -> Claimed {
-        let (numbered, numbers) = AsyncStream.makeStream(of: OpenPrompt.self)
-        let starting = group.filter(\.prepared.isRecorded).map { ($0.prompt.job.id, $0.prepared) }
-        // The other thread has the longer work, but this one comes to its sync, and so gives its processor away, in an instant.
-        let committed = Self.begin(elsewhere: group[0].prompt.isUnnumbered) {
-            defer { numbers.finish() }
-            return Result {
-                try claim.commit(group.map(\.prompt), starting: Dictionary(uniqueKeysWithValues: starting)) { numbers.yield($0) }
-            }
+        let starting = Dictionary(
+            uniqueKeysWithValues: group.filter(\.prepared.isRecorded).map { ($0.prompt.job.id, $0.prepared) })
+        let committing = Task(executorPreference: WorkerThreads.shared) {
+            Result { try claim.commit(group.map(\.prompt), starting: starting) }
         }
-        let stamped = await stampAside(group, numbered)
+        let stamped = await stampAside(group)
         var claimed = Claimed()
         let prompts: [OpenPrompt?]
-        switch await committed() {
+        switch await committing.value {
         case .success(let result): prompts = result
         case .failure(let error):
             for case .success(let one) in stamped { giveUp(one) }
@@ -189,20 +159,8 @@ struct Preparer: Sendable {
         return claimed
     }
 
-    /// Does `body` at the same time as whatever follows.
-    ///
-    /// - Parameter elsewhere: nothing else is to be done, so that another processor is there for it.
-    /// - Returns: waits for what comes of it.
-    private static func begin<Value: Sendable>(
-        elsewhere: Bool, _ body: @escaping @Sendable () -> Value
-    ) -> () async -> Value {
-        if elsewhere, let eventual = OtherProcessor.shared?.begin(body) { return { await eventual.value } }
-        let task = Task(executorPreference: WorkerThreads.shared) { body() }
-        return { await task.value }
-    }
-
     /// What was made for a job that is not ours goes.
-    private func giveUp(_ one: OnItsWay) {
+    func giveUp(_ one: OnItsWay) {
         if let spare = one.spare { swap.discard(spare) }
         if let ready = one.prepared.ready { RunPath.removeUnused(ready.directory, in: spool) }
     }
@@ -215,11 +173,11 @@ struct Preparer: Sendable {
         }
     }
 
-    private func trouble(_ job: Job, _ error: any Error) -> PrepareOutcome {
+    func trouble(_ job: Job, _ error: any Error) -> PrepareOutcome {
         .trouble([job.id], (error as? SystemCallError)?.forUser(job: job) ?? Self.forUser(error))
     }
 
-    private static func forUser(_ error: any Error) -> FlowspoolError {
+    static func forUser(_ error: any Error) -> FlowspoolError {
         switch error {
         case let error as FlowspoolError: error
         case let error as SystemCallError: error.forUser
@@ -231,51 +189,29 @@ struct Preparer: Sendable {
 
     /// Writes the stamped contents aside, and makes the run folders; one result for each job.
     ///
-    /// - Parameters:
-    ///   - numbered: brings the number of one that has none, or nothing where it gets none.
-    ///   - mode: permission bits of the stamped files; nil: those of the files that were read.
-    private func stampAside(
-        _ group: [OnItsWay], _ numbered: AsyncStream<OpenPrompt>? = nil, mode: UInt32? = nil
-    ) async -> [Result<OnItsWay, any Error>] {
+    /// - Parameter mode: permission bits of the stamped files; nil: those of the files that were read.
+    private func stampAside(_ group: [OnItsWay], mode: UInt32? = nil) async -> [Result<OnItsWay, any Error>] {
         let written = group.map { one in
             Result {
                 var one = one
                 one.spare = try writeStamp(&one.prepared, mode: mode ?? one.prompt.status.mode)
-                // Its run folder is named after its job.
-                if one.prepared.verdict.isReady, !one.prompt.isUnnumbered { makeReady(&one.prepared) }
+                if one.prepared.verdict.isReady { makeReady(&one.prepared) }
                 return one
             }
         }
         // What could not be written has nothing to sync; its error stays its result.
-        let spares = written.map { try? $0.get().spare }
-        let synced =
-            if group[0].prompt.isUnnumbered {
-                OtherProcessor.keepingThisOne { spares.map { $0?.synced ?? .success(()) } }
-            } else {
-                await SwapFile.Spare.sync(spares)
-            }
-        let stamped = zip(written, synced).map { result, synced in
+        let synced = await SwapFile.Spare.sync(written.map { try? $0.get().spare })
+        return zip(written, synced).map { result, synced in
             result.flatMap { one -> Result<OnItsWay, any Error> in
                 guard case .failure(let error) = synced else { return .success(one) }
                 giveUp(one)
                 return .failure(error)
             }
         }
-        // One without a number is alone.
-        guard let numbered, let first = stamped.first, case .success(var one) = first, one.prompt.isUnnumbered else {
-            return stamped
-        }
-        for await prompt in numbered {
-            one.prompt = prompt
-            one.prepared.become(prompt)
-            if one.prepared.verdict.isReady { makeReady(&one.prepared) }
-            break
-        }
-        return [.success(one)]
     }
 
     /// Writes the content with the preflight stage aside.
-    private func writeStamp(_ prepared: inout Prepared, mode: UInt32) throws -> SwapFile.Spare? {
+    func writeStamp(_ prepared: inout Prepared, mode: UInt32) throws -> SwapFile.Spare? {
         // A blocked prompt is stamped when it is filed.
         guard prepared.prompt.canCarryStamp, prepared.verdict.status != .blocked else { return nil }
         var stamp = Stamp(promptID: prepared.prompt.id, promptSHA: prepared.prompt.sha)
@@ -287,7 +223,7 @@ struct Preparer: Sendable {
     }
 
     /// Moves a claimed job's file, and puts its stamped content in its place.
-    private func settle(_ one: OnItsWay, _ replaced: inout [SwapFile.Spare]) async throws -> PrepareOutcome {
+    func settle(_ one: OnItsWay, _ replaced: inout [SwapFile.Spare]) async throws -> PrepareOutcome {
         var one = one
         do {
             switch try claim.move(one.prompt) {

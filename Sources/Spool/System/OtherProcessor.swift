@@ -6,7 +6,7 @@ import CSystemCalls
 import Dispatch
 import Synchronization
 
-/// A thread that wakes up on another processor than the one who wakes it; from then on it may run on any, as others do.
+/// A thread that does what is ordered on another processor than that of whoever ordered it.
 final class OtherProcessor: Sendable {
     private struct Order {
         /// What is to be done; returns what tells of it.
@@ -74,9 +74,9 @@ final class OtherProcessor: Sendable {
         while true {
             ordered.wait()
             guard let order = state.withLock({ $0.order.take() }) else { continue }
+            let tell = order.body()
             // Cannot fail for processors that this process may use; should they have changed, it stays where it is.
             if var allowed = order.allowed { _ = flowspool_run_on(&allowed) }
-            let tell = order.body()
             // First: whoever is told may have something else for it.
             state.withLock { $0.isTaken = false }
             tell()

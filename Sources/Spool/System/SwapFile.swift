@@ -55,8 +55,7 @@ final class SwapFile: Sendable {
             }
         }
 
-        /// `sync`, with its error as a value.
-        var synced: Result<Void, SystemCallError> {
+        private var synced: Result<Void, SystemCallError> {
             Result { () throws(SystemCallError) in try sync() }
         }
     }

@@ -1,4 +1,4 @@
-// The thread that begins elsewhere: one thing at a time, and free to run anywhere once it has begun.
+// The thread that works elsewhere: one thing at a time, and on any processor but that of whoever ordered it; and staying where one is.
 
 import CSystemCalls
 import Foundation
@@ -8,10 +8,12 @@ import Testing
 @testable import Spool
 
 @Suite(.serialized, .timeLimit(.minutes(1))) struct OtherProcessorTests {
-    /// Those that the calling thread may run on (proc(5)).
-    private func processors() -> Substring? {
-        let status = try? String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)
-        return status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }
+    /// How many processors a thread of this process may run on (proc(5)).
+    private func processors(ofThread id: String = "thread-self") -> Int? {
+        let path = id == "thread-self" ? "/proc/thread-self/status" : "/proc/self/task/\(id)/status"
+        let status = try? String(contentsOfFile: path, encoding: .utf8)
+        let mask = status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }?.dropFirst("Cpus_allowed:".count)
+        return mask.map { $0.reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) } }
     }
 
     @Test func work_goesOnElsewhere_andItsResultComesBack() async throws {
@@ -24,14 +26,23 @@ import Testing
         }
     }
 
-    /// It is sent away from one processor only to begin.
-    @Test func work_mayRunOnAllProcessors() async throws {
+    /// It keeps away from one processor, where there are others, until it has ended.
+    @Test func work_leavesTheProcessorOfItsOrderAlone_andIsFreeAfterwards() async throws {
         let other = try #require(OtherProcessor())
+        let all = try #require(processors())
+        // Until the thread runs, it cannot be sent anywhere.
+        let thread = await other.begin { flowspool_thread_id() }?.value
         for _ in 0..<20 {
-            let mine = try #require(processors())
             let began = try #require(other.begin { processors() })
-            #expect(await began.value == mine)
+            #expect(await began.value == max(1, all - 1))
+            #expect(processors(ofThread: "\(try #require(thread))") == all)
         }
+    }
+
+    @Test func thread_staysWhereItIs_forAsLongAsItIsAskedTo() throws {
+        let all = try #require(processors())
+        let (count, result) = OtherProcessor.keepingThisOne { (processors(), 7) }
+        #expect(count == 1 && result == 7 && processors() == all)
     }
 
     @Test func secondWork_isNotTaken_untilTheFirstHasEnded() async throws {
