@@ -1,4 +1,4 @@
-// The run of one spool: it owns which jobs are being prepared, ready and running, and it alone starts anything. It reacts to
+// The run of one spool: it owns which jobs are being prepared, ready and running, and nothing starts without its leave. It reacts to
 // messages (a hint, a job prepared, an attempt ended, a timer) and never polls. What must hold: nothing starts while the
 // spool is on hold or the run is stopping; an attempt is in the ledger before it starts; every task it makes has ended
 // before `run` returns. While it runs, its thread sleeps between two messages and the actor is never free: whoever wants
