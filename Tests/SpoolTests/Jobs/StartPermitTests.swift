@@ -98,6 +98,25 @@ import Testing
             return result
         }
 
+        /// As a person does with `retry`, by hand.
+        func runFirstAgain() {
+            // Its filing comes after the event that told of its end.
+            let path = spool.path
+            while rename(path + "/failed/first.md", path + "/first.md") != 0,
+                rename(path + "/done/first.md", path + "/first.md") != 0
+            {
+                sched_yield()
+            }
+            let isSaved = try? ledger.write { tx in
+                var job = try tx.require(1)
+                let was = job.state
+                (job.state, job.status, job.place, job.fromPlace, job.fromFile) = (.queued, nil, .drop, nil, nil)
+                job.budgetUsed = 0
+                return try tx.save(job, expecting: was, why: "a person wants it tried again", now: 1)
+            }
+            #expect(isSaved == true)
+        }
+
         /// It waits in its place, as if nobody had touched it.
         func expectThatItWaits() throws {
             #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
@@ -152,15 +171,7 @@ import Testing
             }
         ) { _ in
             isFull.withLock { $0 = true }
-            // Its filing comes after the event that told of its end.
-            while rename(bench.spool.path + "/failed/first.md", bench.spool.path + "/first.md") != 0 { sched_yield() }
-            let isSaved = try? bench.ledger.write { tx in
-                var job = try tx.require(1)
-                (job.state, job.status, job.place, job.fromPlace, job.fromFile) = (.queued, nil, .drop, nil, nil)
-                job.budgetUsed = 0
-                return try tx.save(job, expecting: .failed, why: "a person wants it tried again", now: 1)
-            }
-            #expect(isSaved == true)
+            bench.runFirstAgain()
             while !bench.events.events.contains(where: { if case .onHold = $0 { true } else { false } }) {
                 bench.wake()
                 sched_yield()
@@ -169,5 +180,21 @@ import Testing
         }
         #expect(ending.failed == 2 && bench.events.started == ["first.md", "first.md"])
         try bench.expectThatItWaits()
+    }
+
+    /// The one slot is its, though another job is ready before it.
+    @Test func jobThatIsReadyMeanwhile_waitsForItsSlot() async throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        let ending = try await bench.run { _ in
+            bench.runFirstAgain()
+            while bench.spool.list("active").isEmpty {
+                bench.wake()
+                sched_yield()
+            }
+            bench.clock.waitForTurns(bench.wake)
+            #expect(bench.events.started == ["first.md"])
+        }
+        #expect(ending.succeeded >= 2 && bench.events.started.prefix(2) == ["first.md", "a.md"])
     }
 }
