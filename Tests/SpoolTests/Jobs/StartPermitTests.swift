@@ -75,6 +75,8 @@ import Testing
                 $0.jobs = jobs
             }
             made.withLock { $0 = dispatcher }
+            // The spool's calls would keep the dispatcher, which keeps the spool, and all that is open of both.
+            defer { made.withLock { $0 = nil } }
             async let ending = dispatcher.run(hints: hints)
             var isDropped = false
             loop: for await event in seen {
