@@ -46,6 +46,7 @@ enum Binary {
         let out = scratch.url.appendingPathComponent("stdout")
         let err = scratch.url.appendingPathComponent("stderr")
         for url in [out, err] { try Data().write(to: url) }
+        let outputs = try [out, err].map { try FileHandle(forWritingTo: $0) }
 
         let process = Process()
         process.executableURL = executable
@@ -53,11 +54,13 @@ enum Binary {
         process.currentDirectoryURL = cwd
         process.environment = bareEnvironment(home: cwd).merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: out)
-        process.standardError = try FileHandle(forWritingTo: err)
+        process.standardOutput = outputs[0]
+        process.standardError = outputs[1]
         let ended = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in ended.continuation.finish() }
         try process.run()
+        // The child has its own. Foundation keeps what a process was given, and some tests can bear only so many descriptors.
+        for output in outputs { try output.close() }
         let pid = process.processIdentifier
         let watchdog = Task {
             try await Task.sleep(for: .seconds(timeoutSeconds))

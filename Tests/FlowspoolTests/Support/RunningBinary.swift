@@ -21,7 +21,8 @@ final class RunningBinary: Sendable {
         process.currentDirectoryURL = cwd
         process.environment = Binary.bareEnvironment(home: cwd).merging(environment) { _, given in given }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: out)
+        let output = try FileHandle(forWritingTo: out)
+        process.standardOutput = output
         let pipe = Foundation.Pipe()
         process.standardError = pipe
         // A thread, and no `readabilityHandler`: one that is taken away while its descriptor is ready has crashed libdispatch.
@@ -39,6 +40,8 @@ final class RunningBinary: Sendable {
             ended.continuation.finish()
         }
         try process.run()
+        // See `Binary.run`.
+        try output.close()
         let pid = process.processIdentifier
         self.pid = pid
         result = Task { [errors] in
