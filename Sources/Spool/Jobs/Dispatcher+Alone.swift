@@ -112,6 +112,7 @@ extension Dispatcher {
         // They may name the job that it has become.
         if areRequestsLeft { note { try readRequests() } }
     }
+
     /// Slots that neither an attempt has, nor one that may start at any instant.
     var slotsFree: Int { settings.jobs - running.count - (unnumbered?.permit == nil ? 0 : 1) }
 
