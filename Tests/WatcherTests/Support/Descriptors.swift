@@ -18,11 +18,21 @@ func kernelWatches() throws -> Int {
     }
 }
 
-/// The names of this process's threads.
+/// The names of this process's threads that are not on their way out.
+///
+/// pthread_join(3) returns when the kernel has cleared the thread's id, a moment before the thread leaves /proc (CLONE_CHILD_CLEARTID in
+/// clone(2)). By then `PF_EXITING` stands among its flags (proc_pid_stat(5)).
 func threadNames() throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap {
+    let exiting: UInt32 = 0x4
+    return try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").compactMap {
         // A thread may end between the listing and the look.
-        try? String(contentsOfFile: "/proc/self/task/\($0)/comm", encoding: .utf8).trimmingCharacters(in: .newlines)
+        guard let stat = try? String(contentsOfFile: "/proc/self/task/\($0)/stat", encoding: .utf8),
+            let opening = stat.firstIndex(of: "("), let closing = stat.lastIndex(of: ")")
+        else { return nil }
+        // After the name: state, ppid, pgrp, session, tty_nr, tpgid, flags.
+        let fields = stat[closing...].split(separator: " ").dropFirst()
+        guard fields.count > 6, let flags = UInt32(fields[fields.startIndex + 6]), flags & exiting == 0 else { return nil }
+        return String(stat[stat.index(after: opening)..<closing])
     }
 }
 
