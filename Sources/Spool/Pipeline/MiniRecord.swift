@@ -2,7 +2,6 @@
 // the outcome: the configuration, the prompts, the version. What can go wrong: the record is missing, foreign or out of date,
 // which all mean the same: run `flowspool mini`.
 
-import Crypto
 import Foundation
 
 /// What a mini experiment was made with.
@@ -44,14 +43,10 @@ public struct MiniRecord: Sendable, Equatable {
             }
             for file in files where try source.status(file)?.kind == .regular {
                 guard let data = try source.readContract(file, bytesMax: bytesMax) else { continue }
-                result["\(name)/\(file)"] = hex(SHA256.hash(data: data))
+                result["\(name)/\(file)"] = SHA256.hex(data)
             }
         }
         return result
-    }
-
-    private static func hex(_ digest: SHA256.Digest) -> String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     // MARK: - On disk

@@ -1,7 +1,6 @@
 // The two copies of the profile configuration: the canonical file, which people edit, and the runtime copy, which tools read
 // where the repository is not theirs to change. Only the runtime copy is ever written, and that whole or not at all.
 
-import Crypto
 import Foundation
 
 /// The canonical configuration and its runtime copy.
@@ -75,8 +74,8 @@ public struct ConfigurationCopies: Sendable {
                 "repo_root": .string(repoRoot),
                 "config_path": .string(sourcePath),
                 "runtime_path": .string(runtimePath),
-                "config_sha": .string(hexSHA256(source)),
-                "runtime_sha": JSON(runtime.map(hexSHA256)),
+                "config_sha": .string(SHA256.hex(source)),
+                "runtime_sha": JSON(runtime.map(SHA256.hex)),
             ])
     }
 
@@ -88,7 +87,7 @@ public struct ConfigurationCopies: Sendable {
         guard resolver.profile.name == "production", resolver.configuration.path == copies.sourcePath else { return nil }
         let sha: String?
         do {
-            sha = try copies.runtimeBytes().map(hexSHA256)
+            sha = try copies.runtimeBytes().map(SHA256.hex)
         } catch {
             return "the runtime copy of the configuration cannot be read: \(error.message)"
         }
@@ -134,11 +133,6 @@ public struct ConfigurationCopies: Sendable {
         }
         return result
     }
-}
-
-/// SHA-256, 64 hex digits.
-func hexSHA256(_ data: Data) -> String {
-    SHA256.hash(data: data).map { byte in String(byte >> 4, radix: 16) + String(byte & 15, radix: 16) }.joined()
 }
 
 extension CollectionDifference.Change {

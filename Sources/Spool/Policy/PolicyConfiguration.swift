@@ -92,7 +92,7 @@ public struct PolicyConfiguration: Sendable, Equatable {
                 hint: "correct the file, then check it: flowspool profile validate --config \(shellQuoted(printable(path)))")
         }
         configuration.path = path
-        configuration.sha256 = hexSHA256(contents)
+        configuration.sha256 = SHA256.hex(contents)
         self = configuration
     }
 

@@ -1,7 +1,6 @@
 // Bytes into a `PromptFile`. Never throws and never reads the stamp: the stamp comes off first, and identity, settings, body and blocks
 // are all of the author's bytes, so equal `sha` means equal behaviour. What is wrong with a file is said by findings.
 
-import Crypto
 import Foundation
 import Yams
 
@@ -22,7 +21,7 @@ extension PromptFile {
                 file.bodyLineShift = lineCount(raw) - lineCount(final)
             }
         }
-        file.sha = hexDigest(file.authorBytes)
+        file.sha = SHA256.hex(file.authorBytes)
         file.id = "\(name)--\(file.sha.prefix(12))"
         return file
     }
@@ -133,16 +132,5 @@ extension PromptFile {
             }
         }
         return Finding(.notUTF8, line: line, message: "the file is not UTF-8 text", advice: advice)
-    }
-
-    static func hexDigest(_ bytes: Data) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var result: [UInt8] = []
-        result.reserveCapacity(64)
-        for byte in SHA256.hash(data: bytes) {
-            result.append(digits[Int(byte >> 4)])
-            result.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

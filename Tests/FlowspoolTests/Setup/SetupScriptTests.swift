@@ -3,7 +3,7 @@
 import Testing
 
 @Suite struct SetupScriptTests {
-    static let build = ["curl", "libcmark-dev", "libinotifytools0-dev", "libsqlite3-dev", "shfmt"]
+    static let build = ["curl", "libcmark-dev", "libinotifytools0-dev", "libmd-dev", "libsqlite3-dev", "shfmt"]
 
     @Test func setup_whenNothingIsMissing_printsNothingAndCallsNothing() throws {
         let machine = try FakeMachine(installed: Self.build)
@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func setup_asRoot_installsExactlyWhatIsMissing() throws {
-        let machine = try FakeMachine(installed: ["curl", "libcmark-dev", "shfmt"])
+        let machine = try FakeMachine(installed: ["curl", "libcmark-dev", "libmd-dev", "shfmt"])
         defer { machine.remove() }
         let result = try machine.setup("build")
         #expect(result.status == 0)
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test func setup_withoutRootAndSudo_namesPackagesAndCommandAndStops() throws {
-        let machine = try FakeMachine(installed: ["curl", "libcmark-dev", "libsqlite3-dev"], privilege: .none)
+        let machine = try FakeMachine(installed: ["curl", "libcmark-dev", "libmd-dev", "libsqlite3-dev"], privilege: .none)
         defer { machine.remove() }
         let result = try machine.setup()
         #expect(result.status == 1)
@@ -84,7 +84,7 @@ import Testing
         defer { machine.remove() }
         let result = try machine.setup()
         #expect(result.status == 1)
-        #expect(result.output.contains("still missing are: curl libcmark-dev libinotifytools0-dev libsqlite3-dev shfmt"))
+        #expect(result.output.contains("still missing are: \(Self.build.joined(separator: " "))"))
     }
 
     @Test(arguments: [

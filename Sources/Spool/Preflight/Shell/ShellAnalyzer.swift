@@ -2,7 +2,6 @@
 // prompt's own lines. A known block costs a digest and a look-up. Whatever the parser or the walk cannot judge becomes
 // `parser_failed`: no block passes because it was too hard to read.
 
-import Crypto
 import Foundation
 
 public struct ShellAnalyzer: Sendable {
@@ -63,12 +62,9 @@ public struct ShellAnalyzer: Sendable {
 
     func digest(of block: Block) -> String {
         var hash = SHA256()
-        hash.update(data: Array("\(RuleTable.version)\0\(parser.identity)\0\(block.shell.rawValue)\0".utf8))
-        hash.update(data: Array(block.text.utf8))
-        return hash.finalize().map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        hash.update(Array("\(RuleTable.version)\0\(parser.identity)\0\(block.shell.rawValue)\0".utf8))
+        hash.update(Array(block.text.utf8))
+        return hash.hex()
     }
 
     private func judge(_ block: Block, _ digest: String, meanwhile: () -> Void) -> CachedReport {
