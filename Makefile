@@ -30,7 +30,7 @@ BUILD_FLAGS = --configuration $(CONFIG) $(if $(filter release,$(CONFIG)),$(RELEA
 BINARY = .build/$(CONFIG)/flowspool
 # What `make run` adds to `flowspool watch --spool spool`, such as RUN_FLAGS='--profile poc --jobs 2'.
 RUN_FLAGS ?=
-# What `make test` adds to `swift test`, such as TEST_FLAGS='--filter Watcher'.
+# Flags of `swift test` for `make test`, such as TEST_FLAGS='--filter Watcher'.
 TEST_FLAGS ?=
 # Labelled blocks for `make risk`, one JSON object a line: id, block, expect, why.
 RISK ?= ../shared/risk/dev.jsonl
@@ -63,9 +63,8 @@ run: build ## set up, build, and watch spool/ in the foreground
 
 test: ## set up, then run every test
 	@scripts/setup test
-	@# One at a time: the tests run real children against real time limits, and two cores shared by all of them at once
-	@# would starve those.
-	swift test --no-parallel $(TEST_FLAGS)
+	swift build --build-tests
+	scripts/run-tests $(TEST_FLAGS)
 	Tests/Torture/run --quick
 
 test-llm: ## test with a real model (sets it up once, outside of this folder)
@@ -74,7 +73,7 @@ test-llm: ## test with a real model (sets it up once, outside of this folder)
 
 lint: ## check the format of the Swift code, and the shell scripts
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	shellcheck scripts/setup scripts/test-llm .ci/run
+	shellcheck scripts/setup scripts/run-tests scripts/test-llm .ci/run
 
 bench: build ## measure beside the peers and the machine's limit
 	@scripts/setup build bench
