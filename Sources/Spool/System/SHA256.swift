@@ -4,7 +4,7 @@
 import CMessageDigest
 import Foundation
 
-/// SHA-256 (FIPS 180-4) of what is given bit by bit; by libmd, sha2(3).
+/// SHA-256 (FIPS 180-4) of what is given piece by piece; by libmd, sha2(3).
 struct SHA256 {
     private var context = SHA2_CTX()
 
