@@ -288,7 +288,7 @@ extension LedgerTransaction {
     /// Finished jobs whose prompt stands in the drop folder, by file name.
     func keptFiles() throws -> [ExactText: Job] {
         var result: [ExactText: Job] = [:]
-        for job in try jobs("WHERE place = 'drop' AND state IN ('done', 'failed', 'cancelled') ORDER BY id") {
+        for job in try jobs("INDEXED BY jobs_kept WHERE place = 'drop' AND \(Self.isOver) ORDER BY id") {
             result[ExactText(job.file)] = job
         }
         return result

@@ -171,7 +171,7 @@ extension LedgerTransaction {
     func isClaimed(_ file: String, in place: Place, byOtherThan job: Int64) throws -> Bool {
         try row(
             """
-            SELECT 1 FROM jobs WHERE file = ? AND state IN ('done', 'failed', 'cancelled') AND place = ? AND id <> ?
+            SELECT 1 FROM jobs WHERE file = ? AND \(Self.isOver) AND place = ? AND id <> ?
               AND pruned IS NULL LIMIT 1
             """, [file, place.rawValue, job]) != nil
     }

@@ -77,7 +77,7 @@ extension LedgerTransaction {
             // By groups: a statement for each would cost more than the rows, and one of any length could not be kept prepared.
             let group = rest.prefix(Self.findingsAtOnceMax)
             rest = rest.dropFirst(group.count)
-            var values: [(any DatabaseValueConvertible)?] = []
+            var values: [(any StatementBinding)?] = []
             for (index, finding) in group {
                 values += [
                     job, index + 1, finding.code.rawValue, finding.severity.rawValue, finding.line, finding.column,
@@ -85,14 +85,14 @@ extension LedgerTransaction {
                 ]
             }
             let rows = repeatElement("(?, ?, ?, ?, ?, ?, ?, ?, ?)", count: group.count).joined(separator: ", ")
-            try execute("INSERT INTO findings VALUES \(rows)", StatementArguments(values))
+            try execute("INSERT INTO findings VALUES \(rows)", values)
         }
     }
 
     private static let findingsAtOnceMax = 8
 
     public func isApproved(sha: String) throws -> Bool {
-        try row("SELECT 1 FROM approvals WHERE prompt_sha = ?", [sha]) != nil
+        try number("SELECT 1 FROM approvals WHERE prompt_sha = ?", [sha]) != nil
     }
 
     func approve(sha: String, job: Int64, now: Int64) throws {

@@ -18,14 +18,14 @@ public struct Admission: Sendable, Hashable {
 extension LedgerTransaction {
     /// Makes a queued job of a waiting file, and returns its number; nil where that file is a waiting job already.
     func admit(_ file: Admission, arrival: Int64, batch: Int64? = nil, why: String = "dropped", now: Int64) throws -> Int64? {
-        // No row at all where the file waits already: a row that meets the unique index would use up a number.
+        // Asked first: a row that meets the unique index would use up a number.
+        let isWaiting = try number("SELECT 1 FROM jobs WHERE file = ? AND state IN ('queued', 'deferred')", [file.name]) != nil
+        if isWaiting { return nil }
         try execute(
             """
             INSERT INTO jobs (name, state, place, file, arrival, priority, lane, batch, created)
-            SELECT ?1, 'queued', 'drop', ?1, ?2, ?3, ?4, ?5, ?6
-            WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('queued', 'deferred'))
+            VALUES (?1, 'queued', 'drop', ?1, ?2, ?3, ?4, ?5, ?6)
             """, [file.name, arrival, file.priority, file.lane, batch, now])
-        guard db.changesCount > 0 else { return nil }
         let id = db.lastInsertedRowID
         try record(id, from: "dropped", to: JobState.queued.rawValue, why: why, at: now)
         return id
@@ -45,14 +45,11 @@ extension LedgerTransaction {
     /// - Parameter job: as it is to be, but for number, arrival and `created`, which the ledger gives.
     /// - Returns: number and arrival; nil, with no job made, where the ledger knows the file.
     func admit(claimed job: Job, why: String, now: Int64) throws -> (id: Int64, arrival: Int64)? {
-        let arrival = try Int64.fetchOne(
-            db.cachedStatement(
-                sql: "INSERT INTO facts VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1 RETURNING value"),
-            arguments: [Fact.arrival.rawValue])
+        if try number(Self.isKnownSQL, [job.name]) != nil { return nil }
         var job = job
-        job.arrival = arrival ?? 0
-        try execute(Self.admitClaimedSQL, Self.arguments([job.name.databaseValue, now.databaseValue] + job.savedValues))
-        guard db.changesCount > 0 else { return nil }
+        job.arrival = try fact(.arrival) + 1
+        try setFact(.arrival, job.arrival)
+        try execute(Self.admitClaimedSQL, all: [job.name.databaseValue, now.databaseValue] + job.savedValues)
         let id = db.lastInsertedRowID
         try execute(
             """
@@ -62,17 +59,16 @@ extension LedgerTransaction {
         return (id, job.arrival)
     }
 
-    /// Values that are ready to be bound. (Of an array of one type, GRDB makes arguments by a key path, which takes 20 µs.)
-    private static func arguments(_ values: [DatabaseValue]) -> StatementArguments {
-        StatementArguments(values.map { $0 as (any DatabaseValueConvertible)? })
-    }
-
-    private static let admitClaimedSQL = """
+    static let admitClaimedSQL = """
         INSERT INTO jobs (name, created, \(Job.savedColumns.joined(separator: ", ")))
-        SELECT ?1, ?2, \(Job.savedColumns.map { _ in "?" }.joined(separator: ", "))
-        WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('queued', 'deferred'))
-        AND NOT EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('done', 'failed', 'cancelled'))
-        AND NOT EXISTS (SELECT 1 FROM jobs WHERE from_file = ?1 AND from_place = 'drop')
+        VALUES (?, ?, \(Job.savedColumns.map { _ in "?" }.joined(separator: ", ")))
+        """
+
+    /// Whether the ledger knows a file, as `knownFilesSQL`.
+    static let isKnownSQL = """
+        SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('queued', 'deferred'))
+        OR EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND \(isOver))
+        OR EXISTS (SELECT 1 FROM jobs WHERE from_file = ?1 AND from_place = 'drop')
         """
 
     /// Makes queued jobs of waiting files that the ledger does not know (`knownFiles`), in order.
@@ -115,7 +111,7 @@ extension LedgerTransaction {
     static let knownFilesSQL = """
         SELECT f.key FROM json_each(?) f WHERE
         EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND state IN ('queued', 'deferred'))
-        OR EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND state IN ('done', 'failed', 'cancelled'))
+        OR EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND \(isOver))
         OR EXISTS (SELECT 1 FROM jobs WHERE from_file = f.value AND from_place = 'drop')
         ORDER BY f.key
         """
@@ -178,7 +174,7 @@ extension LedgerTransaction {
         if values.isEmpty { assignments = "revision = revision" }
         values.append(job.id.databaseValue)
         values.append(expected.rawValue.databaseValue)
-        try execute("UPDATE jobs SET \(assignments) WHERE id = ? AND state = ?", Self.arguments(values))
+        try execute("UPDATE jobs SET \(assignments) WHERE id = ? AND state = ?", all: values)
         guard db.changesCount == 1 else { return false }
         if let why { try record(job.id, from: expected.rawValue, to: job.state.rawValue, why: why, at: now) }
         return true
@@ -229,7 +225,7 @@ extension LedgerTransaction {
     func finishedJob(file: String) throws -> Job? {
         try jobs(
             """
-            WHERE file = ? AND state IN ('done', 'failed', 'cancelled') AND (pruned IS NULL OR place = 'drop')
+            WHERE file = ? AND \(Self.isOver) AND (pruned IS NULL OR place = 'drop')
             ORDER BY id DESC LIMIT 1
             """, [file]
         ).first

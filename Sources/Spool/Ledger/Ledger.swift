@@ -178,11 +178,6 @@ public final class Ledger: Sendable {
 public struct LedgerTransaction {
     let db: Database
 
-    /// Executes a statement that is prepared once per connection.
-    func execute(_ sql: String, _ arguments: StatementArguments = []) throws {
-        try db.cachedStatement(sql: sql).execute(arguments: arguments)
-    }
-
     func row(_ sql: String, _ arguments: StatementArguments = []) throws -> Row? {
         try Row.fetchOne(db.cachedStatement(sql: sql), arguments: arguments)
     }
@@ -201,7 +196,7 @@ public struct LedgerTransaction {
     }
 
     func fact(_ key: Fact) throws -> Int64 {
-        try Int64.fetchOne(db.cachedStatement(sql: "SELECT value FROM facts WHERE key = ?"), arguments: [key.rawValue]) ?? 0
+        try number("SELECT value FROM facts WHERE key = ?", [key.rawValue]) ?? 0
     }
 
     func setFact(_ key: Fact, _ value: Int64) throws {

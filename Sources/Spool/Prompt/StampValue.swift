@@ -99,11 +99,15 @@ enum StampValue: Equatable {
             for byte in bytes where !(isLetter(byte) || (45...57).contains(byte) || byte == 95) { return false }
             // Only a short word can be one that YAML 1.1 or 1.2 takes for something else.
             guard bytes.count <= 5 else { return true }
-            switch String(decoding: bytes, as: UTF8.self).lowercased() {
-            case "y", "n", "yes", "no", "on", "off", "true", "false", "null": return false
-            default: return true
-            }
+            return !ambiguous.contains(number(bytes))
         }
+    }
+
+    private static let ambiguous = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].map { number($0.utf8) }
+
+    /// A word of up to eight ASCII characters as one number, capitals as small letters.
+    private static func number(_ word: some Sequence<UInt8>) -> UInt64 {
+        word.reduce(0) { $0 << 8 | UInt64($1 | 0x20) }
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (65...90).contains(byte) || (97...122).contains(byte) }

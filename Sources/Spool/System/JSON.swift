@@ -130,6 +130,16 @@ extension JSON {
     /// same text back either way.
     private static func writeString(_ text: String, to out: inout [UInt8]) {
         out.append(UInt8(ascii: "\""))
+        defer { out.append(UInt8(ascii: "\"")) }
+        // Nearly all that is written is plain, and goes as it is.
+        var plain = text
+        let isPlain = plain.withUTF8 { bytes in
+            guard bytes.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
+            else { return false }
+            out.append(contentsOf: bytes)
+            return true
+        }
+        if isPlain { return }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out.append(contentsOf: #"\""#.utf8)
@@ -144,7 +154,6 @@ extension JSON {
                 out.append(contentsOf: UTF8.encode(scalar) ?? .init())
             }
         }
-        out.append(UInt8(ascii: "\""))
     }
 
     private static func writeEscape(_ unit: UInt16, to out: inout [UInt8]) {

@@ -157,12 +157,12 @@ import Testing
         #expect(try waiting(ledger).map(\.name) == ["p4.md", "p0.md", "p1.md", "p2.md", "p3.md"])
     }
 
-    @Test func questionForKnownFiles_usesAnIndexForEachPart() throws {
+    @Test(arguments: [LedgerTransaction.knownFilesSQL, LedgerTransaction.isKnownSQL])
+    func questionForKnownFiles_usesAnIndexForEachPart(sql: String) throws {
         let spool = try TestSpool()
         defer { spool.remove() }
         let plan = try spool.ledger().queue.read { db in
-            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + LedgerTransaction.knownFilesSQL, arguments: ["[]"])
-                .map { $0["detail"] as String }
+            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql, arguments: ["[]"]).map { $0["detail"] as String }
         }
         for index in ["jobs_drop_file", "jobs_by_file", "jobs_moving"] {
             #expect(plan.contains { $0.contains(index) }, "\(plan)")
