@@ -34,9 +34,9 @@ enum ClaimMove: Sendable {
 /// A waiting prompt, open under its lease and read.
 struct OpenPrompt: Sendable {
     /// As the ledger has it; without a number where it has none yet.
-    private(set) var job: Job
+    @Boxed private(set) var job: Job
     /// As it will be, once claimed.
-    private(set) var claimed: Job
+    @Boxed private(set) var claimed: Job
     fileprivate let content: Content
 
     var bytes: Data { content.bytes }

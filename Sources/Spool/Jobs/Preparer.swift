@@ -9,9 +9,9 @@ import Foundation
 struct Prepared: Sendable {
     var job: Job
     /// The job as the ledger has it.
-    var saved: Job
-    var prompt: PromptFile
-    var report: PreflightReport
+    @Boxed var saved: Job
+    @Boxed var prompt: PromptFile
+    @Boxed var report: PreflightReport
     var verdict: PreflightReport.Verdict
     /// No attempt of this preparation has started yet.
     var isFresh = true
@@ -24,7 +24,7 @@ struct Prepared: Sendable {
     /// When the attempt began that was recorded ahead of its turn.
     var began: Int64?
     /// The preflight stage as it was stamped.
-    var stage: Stamp.Preflight?
+    @Boxed var stage: Stamp.Preflight? = nil
     /// What the file in `active/` holds since it was stamped; where it holds something else by the end, its block has
     /// changed it, and it is parsed again before the last stamp.
     var stampedBytes: Data?
