@@ -23,10 +23,14 @@ def durable_spawn(folder, count, width):
     return float(machine.output([limit("durable_loop"), os.path.join(folder, "jobs"), str(width)], cwd=folder))
 
 
-def contract_spawn(folder, count, width):
+def contract_spawn(folder, count, width, *ledger):
     fill(os.path.join(folder, "jobs"), count)
     machine.settle()
-    return float(machine.output([limit("contract_loop"), os.path.join(folder, "jobs"), str(width)], cwd=folder))
+    return float(machine.output([limit("contract_loop"), os.path.join(folder, "jobs"), str(width), *ledger], cwd=folder))
+
+
+def contract_sqlite_spawn(folder, count, width):
+    return contract_spawn(folder, count, width, "sqlite")
 
 
 def bash_loop(folder, count, _width):
@@ -87,6 +91,7 @@ ONE = {
     "limit: bare spawn": bare_spawn,
     "limit: durable spawn": durable_spawn,
     "limit: the contract": contract_spawn,
+    "limit: the contract, SQLite": contract_sqlite_spawn,
     "flowspool": flowspool_watch,
     "bash loop": bash_loop,
     "task-spooler": task_spooler,
@@ -97,6 +102,7 @@ TWO = {
     "limit: bare spawn": bare_spawn,
     "limit: durable spawn": durable_spawn,
     "limit: the contract": contract_spawn,
+    "limit: the contract, SQLite": contract_sqlite_spawn,
     "flowspool": flowspool_watch,
     "xargs": xargs,
     "task-spooler": task_spooler,

@@ -37,6 +37,12 @@ def limit_contract(folder, count):
 
 
 @contextlib.contextmanager
+def limit_contract_sqlite(folder, count):
+    with watch_spawn(folder, count, "contract-sqlite") as contestant:
+        yield contestant
+
+
+@contextlib.contextmanager
 def watch_spawn(folder, count, mode):
     drop, times = make_drop(folder)
     command = [limit("watch_spawn"), drop, str(count), mode, limit("stamp_time"), times]
@@ -130,6 +136,7 @@ ALL = {
     "limit: spawn": limit_plain,
     "limit: durable spawn": limit_durable,
     "limit: the contract": limit_contract,
+    "limit: the contract, SQLite": limit_contract_sqlite,
     "flowspool": flowspool_watch,
     "incron": incron,
     "inotifywait loop": inotifywait_loop,

@@ -35,9 +35,9 @@ def compile_limits():
     os.makedirs(BUILD, exist_ok=True)
     compiler = shutil.which("cc") or shutil.which("clang") or "cc"
     for name in LIMITS:
-        static = ["-static"] if name == "stamp_time" else []
+        libraries = ["-static"] if name == "stamp_time" else ["-lsqlite3"] if name in ("contract_loop", "watch_spawn") else []
         source = os.path.join(BENCHMARKS, "limits", name + ".c")
-        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-pthread", "-o", limit(name), source] + static, check=True)
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-pthread", "-o", limit(name), source, *libraries], check=True)
 
 
 @contextlib.contextmanager

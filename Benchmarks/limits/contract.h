@@ -1,7 +1,9 @@
 // The steps that flowspool promises for each job, by the barest means: files opened by folder, a lease, a stamp written aside and
-// synced, a record for each transition, renames, a run folder with log and result. No YAML, no checks, no database.
+// synced, a record for each transition, renames, a run folder with log and result. No YAML, no checks; a database only where one is
+// asked for (`open_contract`), else 200 bytes stand for what a transaction writes.
 #pragma once
 #include "common.h"
+#include "ledger.h"
 #include <pthread.h>
 
 enum { GROUP = 8, FOLDER_SYNC_EACH = 64 };
@@ -12,20 +14,45 @@ struct job {
 };
 
 static int top, active, done, runs, journal, log_file, state_file;
+// The connection does one thing at a time.
+static pthread_mutex_t ledger_turn = PTHREAD_MUTEX_INITIALIZER;
 
 static inline void *sync_one(void *fd) {
     check(fsync((int)(intptr_t)fd), "fsync");
     return NULL;
 }
 
-// Appends one record for each job and syncs it, while the files of the group are synced by as many threads.
-static inline void commit(int *files, int count) {
+static inline void append_records(const struct job *jobs, int count) {
+    (void)jobs;
     static _Thread_local char records[GROUP][200];
     memset(records, 'r', sizeof records);
     check((int)write(journal, records, sizeof records[0] * (size_t)count), "append");
+    check(fdatasync(journal), "fdatasync");
+}
+
+static inline void commit_claims(const struct job *jobs, int count) {
+    if (!ledger) return append_records(jobs, count);
+    pthread_mutex_lock(&ledger_turn);
+    step(begin_statement);
+    for (int i = 0; i < count; i++) record_claim(jobs[i].number, jobs[i].name);
+    step(commit_statement);
+    pthread_mutex_unlock(&ledger_turn);
+}
+
+static inline void commit_ends(const struct job *jobs, int count) {
+    if (!ledger) return append_records(jobs, count);
+    pthread_mutex_lock(&ledger_turn);
+    step(begin_statement);
+    for (int i = 0; i < count; i++) record_end(jobs[i].number);
+    step(commit_statement);
+    pthread_mutex_unlock(&ledger_turn);
+}
+
+// Makes what is to be recorded of each job durable, while the files of the group are synced by as many threads.
+static inline void commit(const struct job *jobs, int *files, int count, void (*record)(const struct job *, int)) {
     pthread_t threads[GROUP];
     for (int i = 0; i < count; i++) pthread_create(&threads[i], NULL, sync_one, (void *)(intptr_t)files[i]);
-    check(fdatasync(journal), "fdatasync");
+    record(jobs, count);
     for (int i = 0; i < count; i++) {
         pthread_join(threads[i], NULL);
         close(files[i]);
@@ -49,7 +76,18 @@ static inline size_t read_all(int fd, char *content, size_t most) {
     return (size_t)check((int)read(fd, content, most), "read");
 }
 
-// Claims and stamps a group, and makes what its jobs write to.
+// Makes what a job writes to.
+static inline void make_run(struct job *job) {
+    char path[64];
+    snprintf(path, sizeof path, "%d", job->number);
+    check(mkdirat(runs, path, 0700), path);
+    snprintf(path, sizeof path, "%d/attempt-1", job->number);
+    check(mkdirat(runs, path, 0700), path);
+    snprintf(path, sizeof path, "%d/attempt-1/block-001.log", job->number);
+    job->log = check(openat(runs, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), path);
+}
+
+// Claims and stamps a group.
 static inline void prepare(struct job *jobs, int count) {
     char content[65536];
     int files[GROUP];
@@ -62,15 +100,8 @@ static inline void prepare(struct job *jobs, int count) {
         size_t length = read_all(fd, content, sizeof content);
         close(fd);
         files[i] = write_aside(active, jobs[i].name, content, length, 1200);
-        char path[64];
-        snprintf(path, sizeof path, "%d", jobs[i].number);
-        check(mkdirat(runs, path, 0700), path);
-        snprintf(path, sizeof path, "%d/attempt-1", jobs[i].number);
-        check(mkdirat(runs, path, 0700), path);
-        snprintf(path, sizeof path, "%d/attempt-1/block-001.log", jobs[i].number);
-        jobs[i].log = check(openat(runs, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), path);
     }
-    commit(files, count);
+    commit(jobs, files, count, commit_claims);
     for (int i = 0; i < count; i++) {
         char aside[300];
         snprintf(aside, sizeof aside, ".%s.new", jobs[i].name);
@@ -100,7 +131,7 @@ static inline void file(struct job *jobs, int count) {
         for (int event = 0; event < 3; event++) check((int)write(log_file, line, 110), "log");
         check((int)write(state_file, line, 30), "state");
     }
-    commit(files, count);
+    commit(jobs, files, count, commit_ends);
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof path, ".%s.new", jobs[i].name);
         check(renameat(active, path, active, jobs[i].name), "stamp");
@@ -131,7 +162,9 @@ static inline pid_t start(const struct job *job, const char *command) {
 }
 
 // Makes and opens what stands in the working folder.
-static inline void open_contract(void) {
+//
+// `with_ledger`: transactions of a SQLite database are what makes claims and ends durable, as in flowspool.
+static inline void open_contract(int with_ledger) {
     // The names of the files are skipped when prompts are listed.
     journal = check(open("journal", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), "journal");
     log_file = check(open(".log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), ".log");
@@ -141,6 +174,10 @@ static inline void open_contract(void) {
     for (int i = 0; i < 3; i++) {
         if (mkdir(folders[i], 0700) != 0 && errno != EEXIST) check(-1, folders[i]);
         *places[i] = check(open(folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC), folders[i]);
+    }
+    if (with_ledger) {
+        check(mkdir(".flowspool", 0700), ".flowspool");
+        open_ledger(".flowspool/ledger.sqlite");
     }
     top = check(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ".");
 }

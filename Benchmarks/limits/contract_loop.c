@@ -1,8 +1,8 @@
-// Limit of "drain" with every file and every sync that flowspool promises, and nothing else: no YAML, no checks, no database, a record
-// of 200 bytes in place of each transaction. As a runner that knows all the work in advance would do it: one thread prepares groups
+// Limit of "drain" with every file and every sync that flowspool promises, and nothing else: no YAML, no checks; with `sqlite` the
+// transactions of a ledger, else a record of 200 bytes in place of each. As a runner that knows all the work in advance would do it: one thread prepares groups
 // of eight, one for each of WIDTH children starts them and waits, one files groups of those that ended; the files of a group are
 // synced at the same time. Prints the seconds that took.
-// Usage: contract_loop FOLDER WIDTH (FOLDER/active, done, runs and journal are made; link with -pthread)
+// Usage: contract_loop FOLDER WIDTH [sqlite] (FOLDER/active, done, runs, journal and .flowspool are made)
 #include "contract.h"
 #include <dirent.h>
 #include <stdbool.h>
@@ -51,6 +51,7 @@ static void close_queue(struct queue *queue) {
 }
 
 static void hand_on(struct job *jobs, int count) {
+    for (int i = 0; i < count; i++) make_run(&jobs[i]);
     prepare(jobs, count);
     for (int i = 0; i < count; i++) put(&ready, jobs[i]);
 }
@@ -100,13 +101,14 @@ static void *file_all(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: contract_loop FOLDER WIDTH\n");
+    int with_ledger = argc == 4 && strcmp(argv[3], "sqlite") == 0;
+    if (argc != 3 && !with_ledger) {
+        fprintf(stderr, "usage: contract_loop FOLDER WIDTH [sqlite]\n");
         return 64;
     }
     int width = atoi(argv[2]);
     check(chdir(argv[1]), argv[1]);
-    open_contract();
+    open_contract(with_ledger);
     int64_t began = now_ns();
     pthread_t preparer, filer, *runners = calloc((size_t)width, sizeof *runners);
     pthread_create(&preparer, NULL, prepare_all, NULL);
