@@ -22,37 +22,27 @@ static inline void *sync_one(void *fd) {
     return NULL;
 }
 
-static inline void append_records(const struct job *jobs, int count) {
-    (void)jobs;
+static inline void append_records(int count) {
     static _Thread_local char records[GROUP][200];
     memset(records, 'r', sizeof records);
     check((int)write(journal, records, sizeof records[0] * (size_t)count), "append");
     check(fdatasync(journal), "fdatasync");
 }
 
-static inline void commit_claims(const struct job *jobs, int count) {
-    if (!ledger) return append_records(jobs, count);
+static inline void commit_records(const struct job *jobs, int count, void (*record)(int number, const char *name)) {
     pthread_mutex_lock(&ledger_turn);
     step(begin_statement);
-    for (int i = 0; i < count; i++) record_claim(jobs[i].number, jobs[i].name);
-    step(commit_statement);
-    pthread_mutex_unlock(&ledger_turn);
-}
-
-static inline void commit_ends(const struct job *jobs, int count) {
-    if (!ledger) return append_records(jobs, count);
-    pthread_mutex_lock(&ledger_turn);
-    step(begin_statement);
-    for (int i = 0; i < count; i++) record_end(jobs[i].number);
+    for (int i = 0; i < count; i++) record(jobs[i].number, jobs[i].name);
     step(commit_statement);
     pthread_mutex_unlock(&ledger_turn);
 }
 
 // Makes what is to be recorded of each job durable, while the files of the group are synced by as many threads.
-static inline void commit(const struct job *jobs, int *files, int count, void (*record)(const struct job *, int)) {
+static inline void commit(const struct job *jobs, int *files, int count, void (*record)(int number, const char *name)) {
     pthread_t threads[GROUP];
     for (int i = 0; i < count; i++) pthread_create(&threads[i], NULL, sync_one, (void *)(intptr_t)files[i]);
-    record(jobs, count);
+    if (ledger) commit_records(jobs, count, record);
+    else append_records(count);
     for (int i = 0; i < count; i++) {
         pthread_join(threads[i], NULL);
         close(files[i]);
@@ -101,7 +91,7 @@ static inline void prepare(struct job *jobs, int count) {
         close(fd);
         files[i] = write_aside(active, jobs[i].name, content, length, 1200);
     }
-    commit(jobs, files, count, commit_claims);
+    commit(jobs, files, count, record_claim);
     for (int i = 0; i < count; i++) {
         char aside[300];
         snprintf(aside, sizeof aside, ".%s.new", jobs[i].name);
@@ -131,7 +121,7 @@ static inline void file(struct job *jobs, int count) {
         for (int event = 0; event < 3; event++) check((int)write(log_file, line, 110), "log");
         check((int)write(state_file, line, 30), "state");
     }
-    commit(jobs, files, count, commit_ends);
+    commit(jobs, files, count, record_end);
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof path, ".%s.new", jobs[i].name);
         check(renameat(active, path, active, jobs[i].name), "stamp");

@@ -1,7 +1,7 @@
 // Limit of "drain" with every file and every sync that flowspool promises, and nothing else: no YAML, no checks; with `sqlite` the
-// transactions of a ledger, else a record of 200 bytes in place of each. As a runner that knows all the work in advance would do it: one thread prepares groups
-// of eight, one for each of WIDTH children starts them and waits, one files groups of those that ended; the files of a group are
-// synced at the same time. Prints the seconds that took.
+// transactions of a ledger, else a record of 200 bytes in place of each. As a runner that knows all the work in advance would do it:
+// one thread prepares groups of eight, one for each of WIDTH children starts them and waits, one files groups of those that ended; the
+// files of a group are synced at the same time. Prints the seconds that took.
 // Usage: contract_loop FOLDER WIDTH [sqlite] (FOLDER/active, done, runs, journal and .flowspool are made)
 #include "contract.h"
 #include <dirent.h>

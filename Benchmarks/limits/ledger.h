@@ -80,7 +80,8 @@ static inline void record_claim(int number, const char *name) {
     step(attempt_statement);
 }
 
-static inline void record_end(int number) {
+static inline void record_end(int number, const char *name) {
+    (void)name;
     int64_t now = now_ms();
     sqlite3_bind_int(end_statement, 1, number);
     sqlite3_bind_int64(end_statement, 2, now);

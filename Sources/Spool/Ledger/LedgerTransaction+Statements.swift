@@ -8,10 +8,7 @@ import GRDBSQLite
 extension LedgerTransaction {
     /// Executes a statement with its values, in the order of its placeholders.
     func execute(_ sql: String, _ values: [(any StatementBinding)?] = []) throws {
-        _ = try step(sql, count: values.count) { statement, index in
-            guard let value = values[index] else { return sqlite3_bind_null(statement, CInt(index + 1)) }
-            return value.bind(to: statement, at: CInt(index + 1))
-        }
+        _ = try number(sql, values)
     }
 
     /// As above, with values of one type.

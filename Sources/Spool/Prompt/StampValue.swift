@@ -115,7 +115,7 @@ enum StampValue: Equatable {
     private static func appendQuoted(_ text: String, to result: inout [UInt8]) {
         result.append(UInt8(ascii: "\""))
         defer { result.append(UInt8(ascii: "\"")) }
-        if isPrintableASCII(text) {
+        if text.utf8.count <= scalarsMax, needsNoEscape(text) {
             result.append(contentsOf: text.utf8)
             return
         }
@@ -125,16 +125,6 @@ enum StampValue: Equatable {
                 break
             }
             appendEscaped(scalar, to: &result)
-        }
-    }
-
-    /// Whether `text` needs no escape and no cut.
-    private static func isPrintableASCII(_ text: String) -> Bool {
-        var text = text
-        return text.withUTF8 { bytes in
-            guard bytes.count <= scalarsMax else { return false }
-            for byte in bytes where !(32...126).contains(byte) || byte == 0x22 || byte == 0x5C { return false }
-            return true
         }
     }
 

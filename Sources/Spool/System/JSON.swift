@@ -132,14 +132,10 @@ extension JSON {
         out.append(UInt8(ascii: "\""))
         defer { out.append(UInt8(ascii: "\"")) }
         // Nearly all that is written is plain, and goes as it is.
-        var plain = text
-        let isPlain = plain.withUTF8 { bytes in
-            guard bytes.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
-            else { return false }
-            out.append(contentsOf: bytes)
-            return true
+        if needsNoEscape(text) {
+            out.append(contentsOf: text.utf8)
+            return
         }
-        if isPlain { return }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out.append(contentsOf: #"\""#.utf8)

@@ -28,3 +28,14 @@ func isUnsafeToPrint(_ scalar: Unicode.Scalar) -> Bool {
 ///
 /// - Parameter noun: one whose plural ends in `s`.
 public func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+/// Whether `text` may stand between double quotes as it is, in JSON as in YAML: printable ASCII, and neither a quote nor a backslash.
+func needsNoEscape(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in
+        for byte in bytes where !(32...126).contains(byte) || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+            return false
+        }
+        return true
+    }
+}

@@ -49,24 +49,19 @@ public func utcText(_ milliseconds: Int64, fraction: Bool = true) -> String {
             out.initializeElement(at: count, to: byte)
             count += 1
         }
-        func append(_ value: Int64, digits: Int) {
-            for place in 1...digits {
-                var power: Int64 = 1
-                for _ in place..<digits { power *= 10 }
-                append(UInt8(ascii: "0") + UInt8(value / power % 10))
-            }
-        }
-        for _ in yearText.utf8.count..<max(4, yearText.utf8.count) { append(UInt8(ascii: "0")) }
+        func append(digit: Int64) { append(UInt8(ascii: "0") + UInt8(digit % 10)) }
+        for _ in yearText.utf8.count..<max(4, yearText.utf8.count) { append(digit: 0) }
         yearText.utf8.forEach { append($0) }
         for (mark, value): (Unicode.Scalar, Int64) in [
             ("-", month), ("-", dayOfMonth), ("T", rest / 3_600_000), (":", rest / 60_000 % 60), (":", rest / 1000 % 60),
         ] {
             append(UInt8(ascii: mark))
-            append(value, digits: 2)
+            append(digit: value / 10)
+            append(digit: value)
         }
         if fraction {
             append(UInt8(ascii: "."))
-            append(rest % 1000, digits: 3)
+            for unit in [100, 10, 1] as [Int64] { append(digit: rest / unit) }
         }
         append(UInt8(ascii: "Z"))
         return count
