@@ -32,12 +32,15 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         let ledger = try spool.ledger()
+        // A column that takes NULL: what SQLite makes of a placeholder without a value.
+        try ledger.write { try $0.execute("CREATE TABLE t (a, b)") }
         for values: [(any StatementBinding)?] in [[], [1], [1, 2, 3]] {
+            #expect(throws: FlowspoolError.self) { try ledger.write { try $0.execute("INSERT INTO t VALUES (?, ?)", values) } }
             #expect(throws: FlowspoolError.self) {
-                try ledger.write { try $0.execute("INSERT INTO facts VALUES (?, ?)", values) }
+                try ledger.write { try $0.execute("INSERT INTO t VALUES (?, ?)", all: values.map { _ in 1.databaseValue }) }
             }
         }
-        #expect(try ledger.read { try $0.number("SELECT count(*) FROM facts") } == 0)
+        #expect(try ledger.read { try $0.number("SELECT count(*) FROM t") } == 0)
     }
 
     /// A statement that failed is neither left running nor lost, and what its transaction did before is undone.
