@@ -68,12 +68,17 @@ final class RunControl: Sendable {
 /// Turns signals into requests.
 struct SignalService: Service {
     let control: RunControl
-    let takesHangup: Bool
+    private let signals: UnixSignalsSequence
 
-    func run() async throws {
+    /// Returns once the signals are caught: until then each would end the process at once.
+    init(control: RunControl, takesHangup: Bool) async {
+        self.control = control
         var trapped: [UnixSignal] = [.sigterm, .sigint]
         if takesHangup { trapped.append(.sighup) }
-        let signals = await UnixSignalsSequence(trapping: trapped)
+        signals = await UnixSignalsSequence(trapping: trapped)
+    }
+
+    func run() async throws {
         for await signal in signals.cancelOnGracefulShutdown() {
             if signal == .sighup { control.hangUp() } else { control.stop() }
         }
@@ -94,15 +99,15 @@ enum RunLifecycle {
     static func run(_ service: some Service, control: RunControl, takesHangup: Bool = false) async throws {
         var logger = Logger(label: "flowspool") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
+        // Before the group, whose services all begin at once: what is run must not begin uncaught.
+        let signals = await SignalService(control: control, takesHangup: takesHangup || !SignalService.isHangupIgnored)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(
                         service: service, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .gracefullyShutdownGroup),
-                    .init(
-                        service: SignalService(
-                            control: control, takesHangup: takesHangup || !SignalService.isHangupIgnored)),
+                    .init(service: signals),
                 ], logger: logger))
         try await group.run()
     }
