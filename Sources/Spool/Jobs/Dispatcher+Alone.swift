@@ -55,9 +55,7 @@ extension Dispatcher {
 
     /// Leaves it to whoever brings the next hint to begin with the prompt that is dropped.
     func giveStandingOrder() {
-        guard isAtRest, namedFiles.isEmpty, !settings.drains, !settings.isBatch else { return }
-        // The author may put the last one back: intake finds its job by where the ledger has its file.
-        guard filings.isEmpty, unconfirmed.isEmpty else { return }
+        guard isAllFiled, namedFiles.isEmpty, !settings.drains, !settings.isBatch else { return }
         inbox.leave(loneStart.begin)
     }
 
@@ -78,6 +76,10 @@ extension Dispatcher {
         mayStart && hasRoom && !wantsScan && !wantsWaiting && backlog == 0 && running.isEmpty && ready.isEmpty
             && preparing.isEmpty && busy.isEmpty
     }
+
+    /// At rest, and nothing of a job that has ended is left to be done: the author may put the last one back, and intake finds its job by
+    /// where the ledger has its file.
+    var isAllFiled: Bool { isAtRest && filings.isEmpty && unconfirmed.isEmpty }
 
     private var loneStart: LoneStart {
         LoneStart(attempts: attempts, settings: settings, mayStart: startsToRecord(freeSlots: 1, areShort: false) > 0)

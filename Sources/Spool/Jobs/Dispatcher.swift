@@ -302,6 +302,7 @@ public actor Dispatcher {
         // Numbers that were given out are made sure, unless a claim is about to do that, or more come in a moment.
         if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
         makeSpareRuns()
+        if isAllFiled { note { try ledger.checkpointAtRest() } }
         setTimer()
         giveStandingOrder()
     }

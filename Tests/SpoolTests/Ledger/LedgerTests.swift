@@ -17,6 +17,52 @@ import Testing
         #expect(synchronous == 2)  // FULL
     }
 
+    /// How often the log was begun anew, which a commit does after a checkpoint of all of it (SQLite, "WAL File Format").
+    private func logNumber(_ ledger: Ledger) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: ledger.path + "-wal"))[12..<16])
+    }
+
+    @Test func checkpointAtRest_copiesALongLog_andLeavesNothingOfItToTheNextCommit() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let first = try logNumber(ledger)
+        func insert(_ digest: String, megabytes: Int) throws {
+            let report = String(repeating: "r", count: megabytes << 20)
+            try ledger.write { try $0.execute("INSERT INTO shell_reports VALUES (?, ?)", [digest, report]) }
+        }
+        try insert("a", megabytes: 3)
+        #expect(try !ledger.checkpointAtRest())
+        try insert("b", megabytes: 2)
+        #expect(try ledger.checkpointAtRest())
+        #expect(try logNumber(ledger) != first)
+        #expect(try !ledger.checkpointAtRest())
+        // The file alone has it all: the log has been copied.
+        let copy = spool.folder.path + "/copy.sqlite"
+        try FileManager.default.copyItem(atPath: ledger.path, toPath: copy)
+        let digests = try DatabaseQueue(path: copy).read { try String.fetchAll($0, sql: "SELECT digest FROM shell_reports") }
+        #expect(digests == ["a", "b"])
+        #expect(try synchronous(ledger) == 2)
+    }
+
+    /// Another process reads: what it still needs of the log stays, and nobody waits.
+    @Test func checkpointAtRest_whileSomebodyReads_losesNothing() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let (ledger, other) = (try spool.ledger(), try spool.ledger())
+        try other.queue.inDatabase { db in
+            try db.execute(sql: "BEGIN")
+            #expect(try Int.fetchOne(db, sql: "SELECT count(*) FROM shell_reports") == 0)
+            let report = String(repeating: "r", count: 5 << 20)
+            try ledger.write { try $0.execute("INSERT INTO shell_reports VALUES ('a', ?)", [report]) }
+            #expect(try ledger.checkpointAtRest())
+            #expect(try Int.fetchOne(db, sql: "SELECT count(*) FROM shell_reports") == 0)
+            try db.execute(sql: "COMMIT")
+            #expect(try Int.fetchOne(db, sql: "SELECT count(*) FROM shell_reports") == 1)
+        }
+        #expect(try ledger.integrityCheck() == ["ok"])
+    }
+
     /// They are written by groups.
     @Test(arguments: [0, 1, 7, 8, 9, 16, 30]) func findings_areKeptInOrder_andReplaceThoseBefore(count: Int) throws {
         let spool = try TestSpool()
