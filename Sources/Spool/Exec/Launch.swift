@@ -26,12 +26,15 @@ struct Launch: @unchecked Sendable {
     let runDirectory: String?
 
     init(_ command: Command, outputBytesMax: Int, programs: ProgramFinder) throws(NotStarted) {
-        let strings = [command.executable, command.workingDirectory] + command.arguments + [command.inputPath ?? ""]
-        guard !strings.contains(where: { $0.utf8.contains(0) }),
-            !command.environment.contains(where: { $0.key.utf8.contains(0) || $0.value.utf8.contains(0) || $0.key.isEmpty })
+        guard let arguments = CStrings([command.executable] + command.arguments), let environment = CStrings(command.environment),
+            ![command.workingDirectory, command.inputPath ?? ""].contains(where: \.hasNUL)
         else {
-            throw NotStarted(text: "a NUL byte in an argument, a path or the environment of \(printable(command.executable))")
+            throw NotStarted(
+                text:
+                    "a NUL byte in an argument, a path or the environment, or a variable without a name, of \(printable(command.executable))"
+            )
         }
+        (argumentVector, environmentVector) = (arguments, environment)
         var info = stat()
         guard stat(command.workingDirectory, &info) == 0 else {
             throw Self.failed("working folder \(printable(command.workingDirectory))", errno)
@@ -40,10 +43,8 @@ struct Launch: @unchecked Sendable {
             throw Self.failed("working folder \(printable(command.workingDirectory))", ENOTDIR)
         }
         path = try Self.find(command.executable, searchPath: command.environment["PATH"], programs)
-        arguments = [command.executable] + command.arguments
-        environment = command.environment
-        argumentVector = CStrings(arguments)
-        environmentVector = CStrings(environment.map { "\($0.key)=\($0.value)" })
+        self.arguments = [command.executable] + command.arguments
+        self.environment = command.environment
         directory = command.workingDirectory
         runDirectory = command.environment[ProcessTable.mark]
         do throws(SystemCallError) {
@@ -111,27 +112,73 @@ final class Descriptor: Sendable {
 private final class CStrings: @unchecked Sendable {
     // Invariant behind @unchecked: nothing is written after `init`.
     let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-    private let text: UnsafeMutableBufferPointer<CChar>
+    /// One block for all the text.
+    private let text: UnsafeMutableRawBufferPointer
+    private var count = 0
+    private var end = 0
 
-    init(_ strings: [String]) {
-        // One block for all the text, and one array of pointers into it.
-        text = .allocate(capacity: strings.reduce(0) { $0 + $1.utf8.count + 1 })
-        pointers = .allocate(capacity: strings.count + 1)
-        var end = 0
-        for (index, string) in strings.enumerated() {
-            pointers[index] = text.baseAddress?.advanced(by: end)
-            for byte in string.utf8 {
-                text[end] = CChar(bitPattern: byte)
-                end += 1
-            }
-            text[end] = 0
-            end += 1
+    private init(count: Int, bytes: Int) {
+        text = .allocate(byteCount: bytes, alignment: 1)
+        pointers = .allocate(capacity: count + 1)
+        pointers.initialize(repeating: nil, count: count + 1)
+    }
+
+    /// nil where one of the strings has a NUL.
+    convenience init?(_ strings: [String]) {
+        self.init(count: strings.count, bytes: strings.reduce(0) { $0 + $1.utf8.count + 1 })
+        for string in strings {
+            begin()
+            guard append(string) else { return nil }
+            append(0)
         }
-        pointers[strings.count] = nil
+    }
+
+    /// As execve(2) takes them, NAME=VALUE; nil where a name or a value has a NUL, or a name is empty.
+    convenience init?(_ environment: [String: String]) {
+        let bytes = environment.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 2 }
+        self.init(count: environment.count, bytes: bytes)
+        for (name, value) in environment {
+            begin()
+            guard !name.isEmpty, append(name) else { return nil }
+            append(UInt8(ascii: "="))
+            guard append(value) else { return nil }
+            append(0)
+        }
+    }
+
+    private func begin() {
+        pointers[count] = text.baseAddress?.advanced(by: end).assumingMemoryBound(to: CChar.self)
+        count += 1
+    }
+
+    private func append(_ byte: UInt8) {
+        text[end] = byte
+        end += 1
+    }
+
+    /// Returns false where it has a NUL.
+    private func append(_ string: String) -> Bool {
+        var string = string
+        return string.withUTF8 { bytes in
+            UnsafeMutableRawBufferPointer(rebasing: text[end...]).copyMemory(from: UnsafeRawBufferPointer(bytes))
+            end += bytes.count
+            return !bytes.hasNUL
+        }
     }
 
     deinit {
         pointers.deallocate()
         text.deallocate()
     }
+}
+
+extension String {
+    fileprivate var hasNUL: Bool {
+        var string = self
+        return string.withUTF8(\.hasNUL)
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    fileprivate var hasNUL: Bool { baseAddress.map { memchr($0, 0, count) != nil } ?? false }
 }

@@ -43,11 +43,17 @@ import Testing
         #expect(
             await executor(starter).run(command).ending
                 == .notStarted("working folder /no/such/folder: No such file or directory"))
-        command = scratch.bash("true")
-        command.environment["A"] = "x\0y"
-        guard case .notStarted = await executor(starter).run(command).ending else {
-            Issue.record("a NUL byte was passed on")
-            return
+        // None of them can be handed to execve(2).
+        for change in [
+            { $0.environment["A"] = "x\0y" }, { $0.environment["A\0B"] = "x" }, { $0.environment[""] = "x" },
+            { $0.arguments = ["-c", "true", "x\0"] }, { $0.workingDirectory += "\0" }, { $0.inputPath = "/dev/null\0" },
+        ] as [(inout Command) -> Void] {
+            command = scratch.bash("true")
+            change(&command)
+            guard case .notStarted(let text) = await executor(starter).run(command).ending, text.hasPrefix("a NUL byte") else {
+                Issue.record("a NUL byte or an empty name was passed on")
+                return
+            }
         }
         scratch.write("no-program", "\u{7F}ELF nothing")
         chmod(scratch.file("no-program"), 0o700)
@@ -57,6 +63,20 @@ import Testing
             Issue.record("what is no program was started")
             return
         }
+    }
+
+    @Test(arguments: starters) func child_hasTheEnvironmentByteForByte(_ starter: LocalExecutor.Starter) async throws {
+        let scratch = Scratch()
+        var command = scratch.bash("")
+        command.executable = "env"
+        command.arguments = ["-0"]
+        for (name, value) in [("EMPTY", ""), ("EQUALS", "a=b="), ("LINES", "a\nb\n"), ("\u{DC}ML", "\u{E4} \u{1F600}")] {
+            command.environment[name] = value
+        }
+        command.environment["LONG"] = String(repeating: "long ", count: 20_000)
+        #expect(await executor(starter).run(command).ending == .exited(0))
+        let seen = scratch.text("out").split(separator: "\0").map(String.init)
+        #expect(Set(seen) == Set(command.environment.map { "\($0.key)=\($0.value)" }) && seen.count == command.environment.count)
     }
 
     @Test(arguments: starters) func readyCommand_runsAsAnyOther_withATimeLimitThatIsSetLater(
