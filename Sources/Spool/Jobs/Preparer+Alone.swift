@@ -1,6 +1,6 @@
 // The preparation of a prompt that is alone, in the time it takes the disk to sync once: two threads on two processors, each of which waits
 // for the disk by itself. The thread at hand makes the commit, which takes longest, and goes on from there to the start; the other
-// one writes the stamp aside and makes the run folder.
+// one writes the stamp aside. While both wait, a third one makes the run folder.
 
 import Foundation
 
@@ -31,22 +31,27 @@ extension Preparer {
         }
     }
 
-    /// Claims a checked prompt, while its stamp is written aside, and then puts both files in their places. One outcome.
+    /// Claims a checked prompt, while its stamp is written aside and its run folder is made, and then puts both files in their places. One
+    /// outcome.
     private func claim(alone one: OnItsWay) async -> Claimed {
         let numbers = Mailbox<OpenPrompt?>()
-        let stamped = Self.beginElsewhere { Result { try stampAside(one, numbers) } }
+        let begun = Self.beginElsewhere { stampAside(one, numbers) }
         let starting = one.prepared.isRecorded ? [one.prompt.job.id: one.prepared] : [:]
         let committed = OtherProcessor.keepingThisOne {
             // Where it gets no number, nobody is to wait for one.
             defer { numbers.post(nil) }
             return Result { try claim.commit([one.prompt], starting: starting) { numbers.post($0) }[0] }
         }
-        let aside = await stamped()
+        let (stamped, readying) = await begun()
+        let aside = joined(stamped, await readying?.value)
         var claimed = Claimed()
         switch committed {
         case .success(let prompt?):
             do {
-                claimed.outcomes = [try await settle(try aside.get(), &claimed.replaced)]
+                var one = try aside.get()
+                one.prompt = prompt
+                one.prepared.become(prompt)
+                claimed.outcomes = [try await settle(one, &claimed.replaced)]
             } catch {
                 claimed.outcomes = [trouble(prompt.job, error)]
             }
@@ -60,21 +65,45 @@ extension Preparer {
         return claimed
     }
 
-    /// Writes the stamped content aside, and, once its job has a number, makes the run folder, which is named after it.
-    private func stampAside(_ given: OnItsWay, _ numbers: Mailbox<OpenPrompt?>) throws -> OnItsWay {
+    /// Writes the stamped content aside, and begins with the run folder.
+    private func stampAside(
+        _ given: OnItsWay, _ numbers: Mailbox<OpenPrompt?>
+    ) -> (Result<OnItsWay, any Error>, Task<ReadyRun?, Never>?) {
         var one = given
-        one.spare = try writeStamp(&one.prepared, mode: one.prompt.status.mode)
+        do {
+            one.spare = try writeStamp(&one.prepared, mode: one.prompt.status.mode)
+        } catch {
+            return (.failure(error), nil)
+        }
+        let readying = one.prepared.verdict.isReady ? makingReady(one.prepared, numbers) : nil
         do {
             try one.spare?.sync()
         } catch {
             giveUp(one)
-            throw error
+            return (.failure(error), readying)
         }
-        guard let prompt = numbers.next() else { return one }
-        one.prompt = prompt
-        one.prepared.become(prompt)
-        if one.prepared.verdict.isReady { makeReady(&one.prepared) }
-        return one
+        return (.success(one), readying)
+    }
+
+    /// Makes the run folder, once the job has the number after which it is named.
+    private func makingReady(_ prepared: Prepared, _ numbers: Mailbox<OpenPrompt?>) -> Task<ReadyRun?, Never> {
+        Task(executorPreference: WorkerThreads.shared) {
+            guard let prompt = numbers.next() else { return nil }
+            var prepared = prepared
+            prepared.become(prompt)
+            makeReady(&prepared)
+            return prepared.ready
+        }
+    }
+
+    private func joined(_ stamped: Result<OnItsWay, any Error>, _ run: ReadyRun??) -> Result<OnItsWay, any Error> {
+        guard let run = run ?? nil else { return stamped }
+        if case .failure = stamped { RunPath.removeUnused(run.directory, in: spool) }
+        return stamped.map { one in
+            var one = one
+            one.prepared.ready = run
+            return one
+        }
     }
 
     /// Does `body` at the same time as whatever follows, on another processor where there is one.
