@@ -8,10 +8,12 @@ enum RunPath {
 
     /// The path of the same attempt and day for another job; empty where there is none.
     static func renumbered(_ relativePath: String, job: Int64) -> String {
-        var parts = relativePath.split(separator: "/").map(String.init)
-        guard parts.count == 4 else { return relativePath }
-        parts[2] = "\(job)"
-        return parts.joined(separator: "/")
+        let bytes = relativePath.utf8
+        guard let last = bytes.lastIndex(of: UInt8(ascii: "/")), let before = bytes[..<last].lastIndex(of: UInt8(ascii: "/"))
+        else {
+            return relativePath
+        }
+        return "\(relativePath[...before])\(job)\(relativePath[last...])"
     }
 
     /// Makes the folder, step by step from the spool's `runs/`, without following links.

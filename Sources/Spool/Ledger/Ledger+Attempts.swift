@@ -84,12 +84,15 @@ extension LedgerTransaction {
                     finding.message, finding.advice, finding.waiver,
                 ]
             }
-            let rows = repeatElement("(?, ?, ?, ?, ?, ?, ?, ?, ?)", count: group.count).joined(separator: ", ")
-            try execute("INSERT INTO findings VALUES \(rows)", values)
+            try execute(Self.insertFindingsSQL[group.count - 1], values)
         }
     }
 
     private static let findingsAtOnceMax = 8
+    /// For each number of findings at once, from 1.
+    private static let insertFindingsSQL = (1...findingsAtOnceMax).map { count in
+        "INSERT INTO findings VALUES " + repeatElement("(?, ?, ?, ?, ?, ?, ?, ?, ?)", count: count).joined(separator: ", ")
+    }
 
     public func isApproved(sha: String) throws -> Bool {
         try number("SELECT 1 FROM approvals WHERE prompt_sha = ?", [sha]) != nil

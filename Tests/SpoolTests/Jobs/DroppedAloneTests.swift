@@ -162,6 +162,31 @@ import Testing
         #expect(spool.list("runs/" + day) == ["1"])
     }
 
+    /// It grows by two dozen pages for each. Copying it into the database file is left to no commit that a prompt waits for.
+    @Test(.timeLimit(.minutes(1))) func ledgersLog_isCopiedWhileNothingIsToBeDone() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let log = URL(fileURLWithPath: try spool.ledger().path + "-wal")
+        func number() throws -> [UInt8] { Array(try Data(contentsOf: log)[12..<16]) }
+        var first: [UInt8] = []
+        var names = (100..<160).map { "p\($0).md" }[...]
+        let watching = try Watching(spool)
+        let ending = try await watching.run { job in
+            if job?.name == "p100.md" { first = try number() }
+            guard let name = names.popFirst() else {
+                // Long before 4000 pages, where a commit would do it.
+                while try number() == first {
+                    try Task.checkCancellation()
+                    sched_yield()
+                }
+                return nil
+            }
+            try spool.drop(name, "true")
+            return name
+        }
+        #expect(ending.succeeded == 60)
+    }
+
     /// A person cancels it between the commit and its start: the request is not lost.
     @Test(.timeLimit(.minutes(1))) func cancelledWhileItBecomesAJob_neverRuns() async throws {
         let spool = try TestSpool()
@@ -204,6 +229,16 @@ import Testing
         _ = try await ending
         #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
         #expect(try spool.job("a.md")?.state == .cancelled)
+    }
+}
+
+@Suite struct RunPathTests {
+    @Test(arguments: [(0, 1), (0, 1_234_567_890_123), (99, 7)] as [(Int64, Int64)])
+    func renumbered_isThatOfTheOtherJob(_ old: Int64, _ new: Int64) {
+        let path = RunPath.relativePath(job: old, attempt: 12, at: 1_767_312_000_000)
+        #expect(path == "runs/2026-01-02/\(old)/attempt-12")
+        #expect(RunPath.renumbered(path, job: new) == "runs/2026-01-02/\(new)/attempt-12")
+        #expect(RunPath.renumbered("", job: new) == "")
     }
 }
 
