@@ -16,12 +16,15 @@ import Testing
         private let input: AsyncStream<SpoolHint>.Continuation
         private let seen: AsyncStream<RunEvent>
 
-        init(_ spool: TestSpool, observe: @escaping @Sendable (RunEvent) -> Void = { _ in }) throws {
+        init(
+            _ spool: TestSpool, calls: SystemCalls = .live, observe: @escaping @Sendable (RunEvent) -> Void = { _ in }
+        ) throws {
             self.spool = spool
             (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
             let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
             self.seen = seen
             dispatcher = try spool.dispatcher(
+                calls: calls,
                 observe: {
                     observe($0)
                     events.yield($0)
@@ -160,6 +163,44 @@ import Testing
         #expect(jobs.map(\.id) == [1] && jobs.map(\.attempts) == [1])
         let day = try #require(spool.list("runs").first)
         #expect(spool.list("runs/" + day) == ["1"])
+    }
+
+    /// The stamp cannot be made sure while commit and run folder succeed: the job waits again, with nothing left of that start.
+    @Test(.timeLimit(.minutes(1))) func stampThatFails_takesTheRunFolderWithIt() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let fails = Mutex(false)
+        let calls = SystemCalls { call, path in
+            guard call == .fsync, path.contains("/active/" + Directory.asidePrefix) else { return nil }
+            return fails.withLock { fails in
+                defer { fails = false }
+                return fails ? EIO : nil
+            }
+        }
+        let left = Mutex<[[String]]>([])
+        let watching = try Watching(spool, calls: calls) { event in
+            guard case .trouble = event else { return }
+            left.withLock { left in left.append(spool.list("runs").flatMap { spool.list("runs/" + $0) }) }
+        }
+        var names = ["first.md", "a.md"][...]
+        let ending = try await watching.run { job in
+            guard let name = names.popFirst() else { return nil }
+            try spool.drop(name, "echo \(name) >> $OUT/trace")
+            if let job {
+                // Its own last stamp is not to be the one that fails.
+                while !spool.list("done").contains(job.name) {
+                    try Task.checkCancellation()
+                    sched_yield()
+                }
+                fails.withLock { $0 = true }
+            }
+            return name
+        }
+        #expect(ending.succeeded == 2 && left.withLock { $0 } == [["1"]])
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "first.md\na.md\n")
+        #expect(
+            try spool.job("a.md")?.attempts == 1 && spool.ledger().read { try $0.attempts(of: 2) }.map(\.outcome) == [.success])
+        #expect(try history(spool, 2) == ["queued", "active", "queued", "active", "done"])
     }
 
     /// It grows by two dozen pages for each. Copying it into the database file is left to no commit that a prompt waits for.
