@@ -70,7 +70,7 @@ extension Dispatcher {
         // committed with this end. Should the commit fail, the caller notes this end.
         let committed: EndOfJob.Committed
         let opensDoor = mayStartAfter(final)
-        let next = opensDoor ? takeReady() : nil
+        let next = opensDoor ? indexToStart.map { ready.remove(at: $0) } : nil
         if let next, !next.isRecorded {
             do {
                 committed = try start(next, finishing: end.write)
@@ -90,13 +90,6 @@ extension Dispatcher {
     /// Whether the outcome leaves the door open for the next job, as far as can be known before the commit.
     private func mayStartAfter(_ job: Job) -> Bool {
         mayStart && job.state == .done && !HoldGate.isFileThere(spool)
-    }
-
-    private func takeReady() -> Prepared? {
-        guard slotsFree > 0 else { return nil }
-        let lanes = busyLanes
-        guard let index = ready.firstIndex(where: { $0.job.lane.map { !lanes.contains($0) } ?? true }) else { return nil }
-        return ready.remove(at: index)
     }
 
     private func ended(_ job: Job, _ result: AttemptResult?, _ prepared: Prepared, crossed: HoldRecord?, counts: FailureCounts) {

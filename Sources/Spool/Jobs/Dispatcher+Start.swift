@@ -175,11 +175,7 @@ extension Dispatcher {
 
     /// Starts ready jobs while slots and lanes are free.
     func startReady() {
-        while slotsFree > 0, mayStart {
-            let lanes = busyLanes
-            guard let index = ready.firstIndex(where: { !isBlockedByLane($0, lanes) }) else { return }
-            // One that comes first is on its way: wait for it, it will be ready in a moment.
-            if preparing.values.contains(where: { $0.startsBefore(ready[index].job) }) { return }
+        while mayStart, let index = indexToStart {
             // The file can be made by hand at any moment, and no event may have come yet.
             note { try syncHold(force: false) }
             if hold != nil { return }
@@ -192,6 +188,17 @@ extension Dispatcher {
             }
             announceStart(of: prepared.job.id)
         }
+    }
+
+    /// The ready job whose turn it is, while a slot and its lane are free; nil also where one that comes first is on its way, and will
+    /// be ready in a moment.
+    var indexToStart: Int? {
+        guard slotsFree > 0 else { return nil }
+        let lanes = busyLanes
+        guard let index = ready.firstIndex(where: { !isBlockedByLane($0, lanes) }),
+            !preparing.values.contains(where: { $0.startsBefore(ready[index].job) })
+        else { return nil }
+        return index
     }
 
     /// How many of the jobs that are prepared next have their starts recorded with their claims: those for which a slot is free,

@@ -74,6 +74,26 @@ import Testing
         #expect(ending.succeeded == 2)
     }
 
+    /// The end of one attempt starts the next job, unless one that comes before that is still being checked.
+    @Test func order_isKept_whereAnAttemptEndsWhileTheNextIsBeingChecked() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "until [[ -e $OUT/spool/active/c.md ]]; do read -rt 0.001 <> <(:) || true; done")
+        try spool.drop("b.md", "echo checked late")
+        try spool.drop("c.md", "true")
+        let check = HeldCheck(word: "late")
+        let events = EventList()
+        let dispatcher = try spool.dispatcher(
+            shell: check,
+            observe: {
+                events.take($0)
+                if case .finished(let job, _) = $0, job.name == "a.md" { check.letGo() }
+            }
+        ) { $0.jobs = 2 }
+        #expect(try await dispatcher.run().succeeded == 3)
+        #expect(events.started == ["a.md", "b.md", "c.md"])
+    }
+
     /// Instant jobs are claimed several at a time, long ones one ahead; in the same order, and all of them filed with both stamps.
     @Test(arguments: [0, 100])
     func ahead_followsHowLongJobsTake(_ milliseconds: Int64) async throws {

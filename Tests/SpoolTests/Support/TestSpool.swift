@@ -98,6 +98,21 @@ struct WordCheck: ShellChecking {
     }
 }
 
+/// Finds nothing, but is not done with a block that holds a word before it is let go.
+struct HeldCheck: ShellChecking {
+    let word: String
+    private let gate = AsyncStream<Void>.makeStream()
+
+    init(word: String) { self.word = word }
+
+    func letGo() { gate.continuation.finish() }
+
+    func check(_ block: Block) async -> ShellCheckResult {
+        if block.text.contains(word) { for await _ in gate.stream {} }
+        return ShellCheckResult()
+    }
+}
+
 extension Dispatcher {
     /// Runs with hints that a test makes before there is a dispatcher to take them.
     nonisolated func run(hints: AsyncStream<SpoolHint>) async throws -> RunEnding {
