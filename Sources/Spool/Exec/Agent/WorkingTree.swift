@@ -15,9 +15,11 @@ struct Git: Sendable {
     }
 
     /// What git prints, without the final newline.
-    func callAsFunction(_ arguments: [String], in directory: String, adding more: [String: String] = [:]) async throws(Failed)
-        -> String
-    {
+    ///
+    /// - Parameter lock: a folder that is locked (flock(1)) while git runs, however many runners there are.
+    func callAsFunction(
+        _ arguments: [String], in directory: String, adding more: [String: String] = [:], lock: String? = nil
+    ) async throws(Failed) -> String {
         var environment = environment.merging(more) { $1 }
         // A status must not write to the index of the user.
         environment["GIT_OPTIONAL_LOCKS"] = "0"
@@ -25,10 +27,12 @@ struct Git: Sendable {
         environment["LC_ALL"] = "C"
         let output = folder.path + "/git.out"
         let errors = folder.path + "/git.err"
+        // What a hook of git leaves running does not keep the lock.
+        let words = lock.map { ["flock", "--close", $0, "git"] } ?? ["git"]
         let result = await executor.run(
             Command(
-                executable: "git", arguments: arguments, environment: environment, workingDirectory: directory,
-                outputPath: output, errorPath: errors, timeoutSeconds: 300))
+                executable: words[0], arguments: words.dropFirst() + arguments, environment: environment,
+                workingDirectory: directory, outputPath: output, errorPath: errors, timeoutSeconds: 300))
         guard result.ending == .exited(0) else {
             let text = Self.read(errors)
             let verb = arguments.first { !$0.hasPrefix("-") } ?? "git"
@@ -62,7 +66,21 @@ struct WorkingTree: Sendable {
     /// The commit it began at.
     var base: String?
     /// The repository that it belongs to.
-    var repository: String?
+    var repository: Repository?
+
+    /// A git repository that has worktrees.
+    struct Repository: Sendable {
+        /// Its own working tree, or the worktree that was asked.
+        let top: String
+        /// What all its worktrees share, usually `.git`.
+        let commonDirectory: String
+
+        /// Runs a git command that reads or writes the list of worktrees. git locks that list nowhere: one `worktree add` that meets
+        /// the half-written entry of another one fails ("failed to read .git/worktrees/…/commondir: Success").
+        func alone(_ git: Git, _ arguments: [String]) async throws(Git.Failed) {
+            _ = try await git(arguments, in: top, lock: commonDirectory)
+        }
+    }
 
     /// The nearest folder at or above `path` that holds `.git`, links resolved; nil outside of a repository.
     static func top(above path: String) -> String? {
@@ -102,12 +120,14 @@ struct WorkingTree: Sendable {
             branch = "flowspool/\(name)-\(number)"
             number += 1
         }
-        _ = try await git(["worktree", "add", "--quiet", "-b", branch, path, base], in: top)
+        let repository = Repository(
+            top: top, commonDirectory: try await git(["rev-parse", "--path-format=absolute", "--git-common-dir"], in: top))
+        try await repository.alone(git, ["worktree", "add", "--quiet", "-b", branch, path, base])
         let below = (realPath(directory) ?? directory).dropFirst(top.count)
         var info = stat()
         let inside = path + below
         let isThere = stat(inside, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
-        return WorkingTree(root: path, directory: isThere ? inside : path, branch: branch, base: base, repository: top)
+        return WorkingTree(root: path, directory: isThere ? inside : path, branch: branch, base: base, repository: repository)
     }
 
     /// Removes a worktree without changes, with its branch; one that has changes is kept.
@@ -118,8 +138,8 @@ struct WorkingTree: Sendable {
         let changes = try await git(["status", "--porcelain", "--untracked-files=normal"], in: root)
         let head = try await git(["rev-parse", "HEAD"], in: root)
         if !changes.isEmpty || head != base { return true }
-        _ = try await git(["worktree", "remove", root], in: repository)
-        _ = try await git(["branch", "--quiet", "-D", branch], in: repository)
+        try await repository.alone(git, ["worktree", "remove", root])
+        try await repository.alone(git, ["branch", "--quiet", "-D", branch])
         return false
     }
 

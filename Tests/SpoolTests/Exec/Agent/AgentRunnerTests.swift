@@ -305,12 +305,37 @@ import Testing
         async let one = bench.run(prompt("isolation: worktree"), yaml, job: 1)
         async let two = bench.run(prompt("isolation: worktree"), yaml, job: 2)
         let results = try await [one, two]
-        #expect(results.allSatisfy { $0.outcome == .success })
+        #expect(results.map(\.outcome) == [.success, .success], "\(results.map(\.message))")
         let trees = results.compactMap { $0.usage?.worktree }
         #expect(Set(trees).count == 2)
         #expect(results[0].usage?.branch == "flowspool/job-1-1")
         #expect(try String(contentsOfFile: trees[0] + "/a.txt", encoding: .utf8) == "changed\n")
         #expect(bench.scratch.text("repo/a.txt") == "a\n")
+    }
+
+    /// git fails where two of its commands meet at the list of worktrees.
+    @Test func worktreesOfARepository_areMadeAndRemovedOneAtATime() async throws {
+        await bench.makeRepository()
+        bench.program("mine", "cat >/dev/null; pwd")
+        bench.program(
+            "git",
+            #"""
+            if [[ $1 == worktree || $1 == branch ]]; then
+                mkdir $D/inside || touch $D/met
+                for _ in {1..15}; do [[ -e $D/met ]] && break; read -rt 0.01 <> <(:) || true; done
+                /usr/bin/git "$@"
+                status=$?
+                rmdir $D/inside
+                exit $status
+            fi
+            exec /usr/bin/git "$@"
+            """#)
+        let yaml = "runners: {mine: {command: [mine]}}"
+        async let one = bench.run(prompt("isolation: worktree"), yaml, job: 1)
+        async let two = bench.run(prompt("isolation: worktree"), yaml, job: 2)
+        let results = try await [one, two]
+        #expect(results.map(\.outcome) == [.success, .success], "\(results.map(\.message))")
+        #expect(!FileManager.default.fileExists(atPath: bench.scratch.file("met")))
     }
 
     @Test func worktree_withoutChanges_isRemovedWithItsBranch() async throws {
