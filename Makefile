@@ -19,10 +19,12 @@ CONFIG ?= release
 # The Swift runtime goes into the binary: it starts in about half the time, and runs where no toolchain is installed.
 # Its debug sections stay out (-S): 30 MB that nobody reads, while crash traces keep their names.
 # Nothing looks its symbols up by name (dlsym), so none is exported: 43,000 of them would be searched at each start.
-# libstdc++, which only that runtime uses, goes into the binary too, where its archive is found: 1,600 symbols fewer to look up.
+# libstdc++ and libgcc, which only that runtime uses, go into the binary too, where the archive of the first is found: 1,600
+# symbols fewer to look up. No library is looked for beside the binary, which has none of its own, before the system's.
 # Types such as Dictionary<String, Job> are made from what the compiler knows, and not from their names: for each name the
 # runtime searches 10,000 conformances (docs/performance.md).
-RELEASE_FLAGS = --static-swift-stdlib -Xlinker -S -Xlinker --no-export-dynamic -Xswiftc -L -Xswiftc "$(ARCHIVES)" \
+RELEASE_FLAGS = --static-swift-stdlib --disable-local-rpath -Xlinker -S -Xlinker --no-export-dynamic \
+	-Xswiftc -Xclang-linker -Xswiftc -static-libgcc -Xswiftc -L -Xswiftc "$(ARCHIVES)" \
 	-Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors
 # Holds a link to that archive, and no library that could be chosen in its place.
 ARCHIVES := $(CURDIR)/.build/archives
