@@ -158,6 +158,7 @@ def main():
     options.only = options.only or list(WORKLOADS)
     output = options.output or (machine.BUILD if options.quick else machine.BENCHMARKS)
     random.seed(options.seed)
+    machine.install_flowspool()
     machine.compile_limits()
     results = {"machine": machine.describe(), "versions": machine.versions(), "seed": options.seed, "sizes": sizes}
     if "drain" in options.only:

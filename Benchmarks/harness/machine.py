@@ -23,7 +23,17 @@ ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": BUILD, "LC_ALL": 
 
 
 def flowspool():
-    return os.path.abspath(os.environ.get("FLOWSPOOL_BIN", os.path.join(REPOSITORY, ".build", "release", "flowspool")))
+    """The binary that is measured."""
+    return os.path.join(BUILD, "flowspool")
+
+
+def install_flowspool():
+    """Copies the binary, as `make install` does: a linker writes its file piece by piece, and the page cache of such a file is made
+    of small pages, so that a command starts up to a tenth later than from a copy."""
+    built = os.path.abspath(os.environ.get("FLOWSPOOL_BIN", os.path.join(REPOSITORY, ".build", "release", "flowspool")))
+    os.makedirs(BUILD, exist_ok=True)
+    subprocess.run(["install", "-m", "755", built, flowspool()], check=True)
+    os.sync()
 
 
 def limit(name):
