@@ -9,13 +9,23 @@ _Static_assert(sizeof(cpu_set_t) == sizeof(struct flowspool_processors), "glibc'
 
 pid_t flowspool_thread_id(void) { return gettid(); }
 
+/// The processors that the caller may run on, and those of them that it is not on; -1 where there is no other.
+static int others(struct flowspool_processors *allowed, cpu_set_t *others) {
+    int here = sched_getcpu();
+    if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof *others, others) != 0) return -1;
+    memcpy(allowed, others, sizeof *others);
+    CPU_CLR(here, others);
+    return CPU_COUNT(others) > 0 ? 0 : -1;
+}
+
 int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed) {
     cpu_set_t set;
-    int here = sched_getcpu();
-    if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof set, &set) != 0) return -1;
-    memcpy(allowed, &set, sizeof set);
-    CPU_CLR(here, &set);
-    return CPU_COUNT(&set) > 0 ? sched_setaffinity(tid, sizeof set, &set) : -1;
+    return others(allowed, &set) == 0 ? sched_setaffinity(tid, sizeof set, &set) : -1;
+}
+
+int flowspool_begin_elsewhere(pthread_attr_t *attributes, struct flowspool_processors *allowed) {
+    cpu_set_t set;
+    return others(allowed, &set) == 0 && pthread_attr_setaffinity_np(attributes, sizeof set, &set) == 0 ? 0 : -1;
 }
 
 int flowspool_run_on(const struct flowspool_processors *allowed) {

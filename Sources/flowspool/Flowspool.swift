@@ -74,17 +74,16 @@ import Spool
     private static func runPlain(_ arguments: [String]) -> Bool {
         if arguments == ["--version"] { end(with: Result { try StandardOutput.write(FlowspoolVersion.text + "\n") }) }
         guard arguments.first == "preflight", let work = PreflightRun(plain: arguments.dropFirst()) else { return false }
-        // Before there is a pool, whose first thread takes a while to come.
         let begun = work.begin()
-        Task.detached {
+        let thread = CallersThread()
+        Task.detached(executorPreference: thread) {
             do {
                 end(with: .success(try await work.run(begun)))
             } catch {
                 end(with: .failure(error))
             }
         }
-        // That task ends the process; this thread only has to stay.
-        while true { pause() }
+        thread.run()
     }
 
     private static func end(with result: Result<Void, any Error>) -> Never {

@@ -1,6 +1,7 @@
 // On which processors a thread may run, and when (sched(7)); what Swift's Glibc module does not show of it.
 #pragma once
 
+#include <pthread.h>
 #include <sys/types.h>
 
 /// A set of processors: 1,024, as many as glibc's `cpu_set_t` has.
@@ -14,6 +15,10 @@ pid_t flowspool_thread_id(void);
 /// Lets the thread `tid` of this process, which sleeps, wake up on any processor but the caller's. `allowed` gets those that the
 /// caller may run on. -1, with nothing changed, where there is no other, or the kernel refuses.
 int flowspool_wake_elsewhere(pid_t tid, struct flowspool_processors *allowed);
+
+/// Lets a thread that is made with these attributes begin on any processor but the caller's. `allowed` gets those that the caller
+/// may run on. -1, with nothing changed, where there is no other.
+int flowspool_begin_elsewhere(pthread_attr_t *attributes, struct flowspool_processors *allowed);
 
 /// Lets the calling thread run on these. 0, or -1 and errno.
 int flowspool_run_on(const struct flowspool_processors *allowed);

@@ -158,13 +158,18 @@ public func absolutePath(_ path: String) -> String {
     for part in full.split(separator: "/") {
         if part == "." { continue }
         if part == ".." {
-            parts = parts.dropLast()
+            _ = parts.popLast()
         } else {
             parts.append(part)
         }
     }
-    // `joined` is not made for substrings ahead of time: its conformances would be looked for by name, for 0.3 ms.
-    return parts.isEmpty ? "/" : parts.reduce(into: "") { $0 += "/" + $1 }
+    // Neither `joined` nor `+`: for substrings their conformances are looked up by name, for 0.3 ms of a command's start.
+    var result = parts.isEmpty ? "/" : ""
+    for part in parts {
+        result.append("/")
+        result.append(contentsOf: part)
+    }
+    return result
 }
 
 /// `text` as one word of a POSIX shell, for hints that a person may paste.

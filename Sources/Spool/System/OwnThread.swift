@@ -2,6 +2,7 @@
 // children's, PR_SET_PDEATHSIG), and what recurses deeper than a pool's thread has room for. A pool's threads are
 // `WorkerThreads`; one that begins on another processor is `OtherProcessor`.
 
+import CSystemCalls
 import Foundation
 import Synchronization
 
@@ -41,16 +42,28 @@ public final class Eventual<Value: Sendable>: Sendable {
 
 /// Does `body` on a thread of its own, from now on.
 ///
-/// - Parameter stackBytes: what the thread has room for; 16 KiB at least (pthread_attr_setstacksize(3)).
+/// - Parameters:
+///   - stackBytes: what the thread has room for; 16 KiB at least (pthread_attr_setstacksize(3)).
+///   - isElsewhere: it begins on another processor, because the caller has something else to do; `OtherProcessor` says why that is not
+///     left to the kernel.
 /// - Returns: what comes of it; nil, with nothing done, where no thread is to be had (EAGAIN, pthread_create(3)).
-func startThread<Value: Sendable>(stackBytes: Int, _ body: @escaping @Sendable () -> Value) -> Eventual<Value>? {
+func startThread<Value: Sendable>(
+    stackBytes: Int, isElsewhere: Bool = false, _ body: @escaping @Sendable () -> Value
+) -> Eventual<Value>? {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     pthread_attr_setstacksize(&attributes, stackBytes)
     let eventual = Eventual<Value>()
-    let work = Unmanaged.passRetained(ThreadBody { eventual.fulfil(body()) })
+    var processors = flowspool_processors()
+    let allowed = isElsewhere && flowspool_begin_elsewhere(&attributes, &processors) == 0 ? processors : nil
+    let body = ThreadBody {
+        // Cannot fail for processors that this process may use; should they have changed, it stays where it is.
+        if var allowed { _ = flowspool_run_on(&allowed) }
+        eventual.fulfil(body())
+    }
+    let work = Unmanaged.passRetained(body)
     var thread = pthread_t()
     let code = pthread_create(
         &thread, &attributes,

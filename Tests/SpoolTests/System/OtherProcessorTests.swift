@@ -9,7 +9,7 @@ import Testing
 
 @Suite(.serialized, .timeLimit(.minutes(1))) struct OtherProcessorTests {
     /// How many processors a thread of this process may run on (proc(5)).
-    private func processors(ofThread id: String = "thread-self") -> Int? {
+    private static func processors(ofThread id: String = "thread-self") -> Int? {
         let path = id == "thread-self" ? "/proc/thread-self/status" : "/proc/self/task/\(id)/status"
         let status = try? String(contentsOfFile: path, encoding: .utf8)
         let mask = status?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }?.dropFirst("Cpus_allowed:".count)
@@ -29,20 +29,20 @@ import Testing
     /// It keeps away from one processor, where there are others, until it has ended.
     @Test func work_leavesTheProcessorOfItsOrderAlone_andIsFreeAfterwards() async throws {
         let other = try #require(OtherProcessor())
-        let all = try #require(processors())
+        let all = try #require(Self.processors())
         // Until the thread runs, it cannot be sent anywhere.
         let thread = await other.begin { flowspool_thread_id() }?.value
         for _ in 0..<20 {
-            let began = try #require(other.begin { processors() })
+            let began = try #require(other.begin { Self.processors() })
             #expect(await began.value == max(1, all - 1))
-            #expect(processors(ofThread: "\(try #require(thread))") == all)
+            #expect(Self.processors(ofThread: "\(try #require(thread))") == all)
         }
     }
 
     @Test func thread_staysWhereItIs_forAsLongAsItIsAskedTo() throws {
-        let all = try #require(processors())
-        let (count, result) = OtherProcessor.keepingThisOne { (processors(), 7) }
-        #expect(count == 1 && result == 7 && processors() == all)
+        let all = try #require(Self.processors())
+        let (count, result) = OtherProcessor.keepingThisOne { (Self.processors(), 7) }
+        #expect(count == 1 && result == 7 && Self.processors() == all)
     }
 
     @Test func secondWork_isNotTaken_untilTheFirstHasEnded() async throws {
@@ -54,6 +54,43 @@ import Testing
         await first.value
         let third = other.begin { 3 }
         #expect(await third?.value == 3)
+    }
+
+    /// Made for all processors but this one, and free to go where it may once it runs.
+    @Test func newThread_beginsElsewhere_andIsFreeThen() async throws {
+        let all = try #require(Self.processors())
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        var allowed = flowspool_processors()
+        #expect((flowspool_begin_elsewhere(&attributes, &allowed) == 0) == (all > 1))
+        var thread = pthread_t()
+        var count = 0
+        let made = pthread_create(
+            &thread, &attributes,
+            { argument in
+                argument?.assumingMemoryBound(to: Int.self).pointee = OtherProcessorTests.processors() ?? 0
+                return nil
+            }, &count)
+        #expect(made == 0 && pthread_join(thread, nil) == 0 && count == max(1, all - 1))
+        let began = startThread(stackBytes: 64 << 10, isElsewhere: true) { Self.processors() }
+        #expect(await began?.value == all)
+    }
+
+    @Test func callersThread_runsAllOfATask_andNothingElseDoes() async throws {
+        let executor = CallersThread()
+        let (ids, continuation) = AsyncStream<pid_t>.makeStream()
+        Thread {
+            continuation.yield(flowspool_thread_id())
+            executor.run()
+        }.start()
+        let thread = await ids.first { _ in true }
+        let seen = await Task(executorPreference: executor) {
+            let before = flowspool_thread_id()
+            let elsewhere = await startThread(stackBytes: 64 << 10) { flowspool_thread_id() }?.value
+            return (before, elsewhere, flowspool_thread_id())
+        }.value
+        #expect(seen.0 == thread && seen.2 == thread && seen.1 != thread)
     }
 
     @Test func eventual_givesTheSameToWhoeverAsksLater() async throws {

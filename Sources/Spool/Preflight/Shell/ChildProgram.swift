@@ -20,51 +20,79 @@ enum ChildProgram {
         var errorBytesMax = 8 << 10
     }
 
+    /// Starts a program and gives it its input.
+    ///
     /// - Parameter meanwhile: done once the child runs and has what fits of its input, before anything of it is waited for.
     static func run(
         _ path: String, _ arguments: [String], input: [UInt8], limits: Limits, meanwhile: () -> Void = {}
     ) -> Result<Output, ShellParserFailure> {
+        do throws(ShellParserFailure) {
+            var child = try start(path, arguments)
+            return child.run(input: input, limits: limits, meanwhile: meanwhile)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// A child that waits for its input. One that was given none is killed with this.
+    struct Started: ~Copyable, Sendable {
+        private let pid: pid_t
+        /// Our ends of its three streams.
+        private let sockets: [Int32]
+        private var isReaped = false
+
+        fileprivate init(pid: pid_t, sockets: [Int32]) {
+            self.pid = pid
+            self.sockets = sockets
+        }
+
+        /// Gives it its input, once. Its time begins now, however long ago it was started.
+        mutating func run(input: [UInt8], limits: Limits, meanwhile: () -> Void) -> Result<Output, ShellParserFailure> {
+            var result = Output()
+            let deadline = now() + limits.seconds
+            var fed = 0
+            let isFed = feed(sockets[0], input, &fed)
+            meanwhile()
+            if let failure = exchange(sockets, isFed ? nil : (input, fed), &result, limits, deadline) { return .failure(failure) }
+            var status: Int32 = 0
+            isReaped = hasEnded(pid, &status, by: deadline)
+            guard isReaped else { return .failure(.timeout(seconds: limits.seconds)) }
+            result.status = status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
+            return .success(result)
+        }
+
+        deinit {
+            sockets.forEach { close($0) }
+            guard !isReaped else { return }
+            kill(-pid, SIGKILL)
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) == -1, errno == EINTR {}
+        }
+    }
+
+    /// - Throws: `notStarted`.
+    static func start(_ path: String, _ arguments: [String]) throws(ShellParserFailure) -> Started {
         var ours: [Int32] = []
         var theirs: [Int32] = []
-        defer { ours.forEach { close($0) } }
-        for _ in 0..<3 {
-            var ends: [Int32] = [-1, -1]
-            let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-            guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
-                let reason = errnoText()
-                theirs.forEach { close($0) }
-                return .failure(.notStarted("socketpair: \(reason)"))
+        defer { theirs.forEach { close($0) } }
+        do throws(ShellParserFailure) {
+            for _ in 0..<3 {
+                var ends: [Int32] = [-1, -1]
+                let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+                guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw .notStarted("socketpair: \(errnoText())") }
+                ours.append(ends[0])
+                theirs.append(ends[1])
             }
-            ours.append(ends[0])
-            theirs.append(ends[1])
+            return Started(pid: try spawn(path, arguments, theirs), sockets: ours)
+        } catch {
+            ours.forEach { close($0) }
+            throw error
         }
-        let started = spawn(path, arguments, theirs)
-        theirs.forEach { close($0) }
-        let pid: pid_t
-        switch started {
-        case .failure(let failure): return .failure(failure)
-        case .success(let number): pid = number
-        }
-        var result = Output()
-        let deadline = now() + limits.seconds
-        var fed = 0
-        let isFed = feed(ours[0], input, &fed)
-        meanwhile()
-        var failure = exchange(ours, isFed ? nil : (input, fed), &result, limits, deadline)
-        var status: Int32 = 0
-        if failure == nil, !hasEnded(pid, &status, by: deadline) { failure = .timeout(seconds: limits.seconds) }
-        if let failure {
-            kill(-pid, SIGKILL)
-            while waitpid(pid, &status, 0) == -1, errno == EINTR {}
-            return .failure(failure)
-        }
-        result.status = status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
-        return .success(result)
     }
 
     private static func spawn(
         _ path: String, _ arguments: [String], _ descriptors: [Int32]
-    ) -> Result<pid_t, ShellParserFailure> {
+    ) throws(ShellParserFailure) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -93,8 +121,8 @@ enum ChildProgram {
             _ = poll(nil, 0, 5)
             code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
         }
-        guard code == 0 else { return .failure(.notStarted(String(cString: strerror(code)))) }
-        return .success(pid)
+        guard code == 0 else { throw .notStarted(String(cString: strerror(code))) }
+        return pid
     }
 
     /// Sends what fits of the input and closes it behind the last byte; whether that is done.

@@ -48,16 +48,22 @@ public struct ShellAnalyzer: Sendable {
         return ShellReport(await judged?.value ?? noThread(block), block: block, isCached: false)
     }
 
-    /// Analyzes `blocks` from now on, so that the cache knows them when `analyze` is asked. Who waits for it may call `warmUp`.
+    /// Analyzes blocks from now on, so that the cache knows them when `analyze` is asked. The child for the first one starts while
+    /// they are made. Who waits for it may call `warmUp`.
     ///
     /// - Parameter blocks: makes them, on the thread that analyzes them.
-    public static func analyzeAhead(_ blocks: @escaping @Sendable () -> [(ShellAnalyzer, Block)]) -> Eventual<Void>? {
-        startThread(stackBytes: stackBytes) {
-            for (analyzer, block) in blocks() {
-                let digest = analyzer.digest(of: block)
-                if analyzer.cache.lookup(digest) == nil { _ = analyzer.judge(block, digest) {} }
+    public func analyzeAhead(_ blocks: @escaping @Sendable () -> [Block]) -> Eventual<Void>? {
+        let analysis = parser.startAhead {
+            startThread(stackBytes: Self.stackBytes, isElsewhere: true) {
+                for block in blocks() {
+                    let digest = digest(of: block)
+                    if cache.lookup(digest) == nil { _ = judge(block, digest) {} }
+                }
+                parser.endAhead()
             }
         }
+        if analysis == nil { parser.endAhead() }
+        return analysis
     }
 
     func digest(of block: Block) -> String {

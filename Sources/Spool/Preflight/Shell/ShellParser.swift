@@ -21,6 +21,8 @@ public struct ShellParser: Sendable {
             var fault: FlowspoolError?
         }
         let state = Mutex(State())
+        /// A child that was started before its block was known.
+        let ahead = Mutex<ChildProgram.Started?>(nil)
     }
 
     static let versionLeast = (3, 6, 0)
@@ -184,10 +186,32 @@ public struct ShellParser: Sendable {
         }
     }
 
+    /// Begins something that will have a block, and starts the child for that meanwhile: it takes about as long to be ready for the
+    /// block as a prompt takes to be read. Where it cannot be started, the block says so.
+    ///
+    /// - Parameter begin: begins it, on another thread.
+    func startAhead<Begun>(beside begin: () -> Begun) -> Begun {
+        // The block waits for the lock where it is there first.
+        let begun = learnt.ahead.withLock { child in
+            let begun = begin()
+            child = try? ChildProgram.start(path, Self.arguments)
+            return begun
+        }
+        // The child, which has come to be on this processor.
+        letWokenThreadBegin()
+        return begun
+    }
+
+    /// Ends a child that no block came for.
+    func endAhead() { learnt.ahead.withLock { $0 = nil } }
+
     private func run(_ text: String, _ meanwhile: () -> Void) -> Result<ChildProgram.Output, ShellParserFailure> {
-        ChildProgram.run(
-            path, Self.arguments, input: Array(text.utf8),
-            limits: .init(seconds: timeoutSeconds, outputBytesMax: Self.outputBytesMax), meanwhile: meanwhile)
+        let input = Array(text.utf8)
+        let limits = ChildProgram.Limits(seconds: timeoutSeconds, outputBytesMax: Self.outputBytesMax)
+        if var child = learnt.ahead.withLock({ $0.take() }) {
+            return child.run(input: input, limits: limits, meanwhile: meanwhile)
+        }
+        return ChildProgram.run(path, Self.arguments, input: input, limits: limits, meanwhile: meanwhile)
     }
 
     /// `<standard input>:3:7: reached EOF without closing quote "`.

@@ -107,7 +107,8 @@ struct ShfmtProbe: Sendable {
 
     init(_ kinds: [ShfmtOperator]) {
         self.kinds = kinds
-        text = kinds.map(\.sample).joined()
+        // Not `joined`, for which conformances are looked up by name: 0.2 ms of a command's start.
+        text = kinds.reduce(into: "") { $0.append($1.sample) }
         lineCount = text.utf8.reduce(0) { $1 == 0x0A ? $0 + 1 : $0 }
     }
 
