@@ -67,10 +67,13 @@ struct InPlaceSetup {
 
     /// Reads and judges the file at `path`.
     ///
-    /// - Parameter asks: whether a person at the terminal may be asked about warnings under `warn_mode=ask`.
-    func check(_ path: String, asks: Bool) async throws -> Checked {
+    /// - Parameters:
+    ///   - asks: whether a person at the terminal may be asked about warnings under `warn_mode=ask`.
+    ///   - analysis: fills the cache of `setup`, and is waited for before its blocks are judged.
+    func check(_ path: String, asks: Bool, after analysis: Eventual<Void>? = nil) async throws -> Checked {
         let place = try PromptInPlace(path: path, sizeMax: settings.sizeMax)
         let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
+        await analysis?.value
         let report = await preflight.check(prompt)
         // Nothing runs, and nothing is stamped, that was not judged.
         if let fault = preflight.shell?.fault { throw fault }

@@ -99,13 +99,12 @@ struct PreflightRun: Hashable {
             let setup = try choice.setup(command: "preflight", cache: begun.cache)
             // Here, and not by the thread that started shfmt: the kernel would let those two share a processor.
             ShellAnalyzer.warmUp()
-            await begun.analysis?.value
             var elements: [JSON] = []
             var entries: [SARIFReport.Entry] = []
             var code: Int32 = 0
             for file in files {
                 do {
-                    var checked = try await setup.check(file, asks: !check && !json && !sarif)
+                    var checked = try await setup.check(file, asks: !check && !json && !sarif, after: begun.analysis)
                     if !check { try setup.stamp(&checked) }
                     if !checked.verdict.isReady { code = max(code, 2) }
                     if sarif {

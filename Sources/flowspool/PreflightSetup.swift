@@ -45,10 +45,9 @@ enum PreflightSetup {
     /// Has shfmt at work on the blocks of a file while policy and configuration are read. What comes of it is kept in `cache`, under
     /// the digest of each block's text; nothing else is: whatever is wrong here is found, and said, when the file has its turn.
     static func analyzeAhead(_ file: String, cache: InMemoryShellReportCache) -> Eventual<Void>? {
-        guard let analyzer = try? ShellAnalyzer(searchPath: searchPathOfTools, cache: cache, isProvenFirst: false) else {
-            return nil
-        }
-        return analyzer.analyzeAhead {
+        ShellAnalyzer.analyzeAhead(
+            by: { try? ShellAnalyzer(searchPath: searchPathOfTools, cache: cache, isProvenFirst: false) }
+        ) {
             let sizeMax = SpoolConfiguration().sizeLimitBytes
             guard let place = try? PromptInPlace(path: file, sizeMax: sizeMax), place.bytes.count <= sizeMax else { return [] }
             let prompt = PromptFile.read(name: place.name, bytes: place.bytes)

@@ -3,6 +3,7 @@
 // `parser_failed`: no block passes because it was too hard to read.
 
 import Foundation
+import Synchronization
 
 public struct ShellAnalyzer: Sendable {
     private let parser: ShellParser
@@ -48,22 +49,39 @@ public struct ShellAnalyzer: Sendable {
         return ShellReport(await judged?.value ?? noThread(block), block: block, isCached: false)
     }
 
-    /// Analyzes blocks from now on, so that the cache knows them when `analyze` is asked. The child for the first one starts while
-    /// they are made. Who waits for it may call `warmUp`.
+    /// Analyzes blocks from now on, so that the cache knows them when `analyze` is asked. Who waits for it may call `warmUp`.
     ///
-    /// - Parameter blocks: makes them, on the thread that analyzes them.
-    public func analyzeAhead(_ blocks: @escaping @Sendable () -> [Block]) -> Eventual<Void>? {
-        let analysis = parser.startAhead {
-            startThread(stackBytes: Self.stackBytes, isElsewhere: true) {
-                for block in blocks() {
-                    let digest = digest(of: block)
-                    if cache.lookup(digest) == nil { _ = judge(block, digest) {} }
+    /// - Parameters:
+    ///   - analyzer: makes the analyzer, here; the child for the first block is then started from here, too.
+    ///   - blocks: makes the blocks meanwhile, on another processor, where they are analyzed.
+    public static func analyzeAhead(
+        by analyzer: () -> ShellAnalyzer?, _ blocks: @escaping @Sendable () -> [Block]
+    ) -> Eventual<Void>? {
+        let handed = HandedAnalyzer()
+        // The blocks wait for the lock where they are there first.
+        let analysis = handed.analyzer.withLock { made in
+            let analysis = startThread(stackBytes: stackBytes, isElsewhere: true) {
+                let blocks = blocks()
+                guard let analyzer = handed.analyzer.withLock({ $0 }) else { return }
+                for block in blocks {
+                    let digest = analyzer.digest(of: block)
+                    if analyzer.cache.lookup(digest) == nil { _ = analyzer.judge(block, digest) {} }
                 }
-                parser.endAhead()
+                analyzer.parser.endAhead()
             }
+            if analysis != nil {
+                made = analyzer()
+                made?.parser.startAhead()
+            }
+            return analysis
         }
-        if analysis == nil { parser.endAhead() }
+        // The child, which has come to be on this processor.
+        letWokenThreadBegin()
         return analysis
+    }
+
+    private final class HandedAnalyzer: Sendable {
+        let analyzer = Mutex<ShellAnalyzer?>(nil)
     }
 
     func digest(of block: Block) -> String {

@@ -186,21 +186,9 @@ public struct ShellParser: Sendable {
         }
     }
 
-    /// Begins something that will have a block, and starts the child for that meanwhile: it takes about as long to be ready for the
-    /// block as a prompt takes to be read. Where it cannot be started, the block says so.
-    ///
-    /// - Parameter begin: begins it, on another thread.
-    func startAhead<Begun>(beside begin: () -> Begun) -> Begun {
-        // The block waits for the lock where it is there first.
-        let begun = learnt.ahead.withLock { child in
-            let begun = begin()
-            child = try? ChildProgram.start(path, Self.arguments)
-            return begun
-        }
-        // The child, which has come to be on this processor.
-        letWokenThreadBegin()
-        return begun
-    }
+    /// Starts the child for the next block, which takes about as long to be ready for it as a prompt takes to be read. Where it
+    /// cannot be started, the block says so.
+    func startAhead() { learnt.ahead.withLock { $0 = try? ChildProgram.start(path, Self.arguments) } }
 
     /// Ends a child that no block came for.
     func endAhead() { learnt.ahead.withLock { $0 = nil } }

@@ -40,7 +40,7 @@ import Testing
     @Test func firstBlock_goesToTheChildThatWaits_andTheNextToOneOfItsOwn() throws {
         defer { folder.remove() }
         let parser = try ShellParser(path: try program("echo $$ > '\(folder.path)/started'; exec \(real) \"$@\""), searchPath: "")
-        #expect(parser.startAhead { 7 } == 7)
+        parser.startAhead()
         let waiting = try startedChild()
         let plain = try ShellParser(path: real, searchPath: "")
         let text = "a | b && c >d\n"
@@ -59,7 +59,7 @@ import Testing
     @Test func childThatNoBlockCameFor_isEnded() throws {
         defer { folder.remove() }
         let parser = try ShellParser(path: try program("echo $$ > '\(folder.path)/started'; exec cat"), searchPath: "")
-        parser.startAhead {}
+        parser.startAhead()
         let waiting = try startedChild()
         #expect(kill(waiting, 0) == 0)
         parser.endAhead()
@@ -71,7 +71,7 @@ import Testing
         defer { folder.remove() }
         var parser: ShellParser? = try ShellParser(
             path: try program("echo $$ > '\(folder.path)/started'; exec cat"), searchPath: "")
-        parser?.startAhead {}
+        parser?.startAhead()
         let waiting = try startedChild()
         parser = nil
         #expect(kill(waiting, 0) == -1 && errno == ESRCH)
@@ -83,7 +83,7 @@ import Testing
         let parser = try ShellParser(
             path: try program("[[ -e '\(folder.path)/once' ]] && exit 4; touch '\(folder.path)/once'; \(body)"), searchPath: "",
             timeoutSeconds: 0.2)
-        parser.startAhead {}
+        parser.startAhead()
         guard case .failed = parser.parse(String(repeating: "echo a\n", count: 60_000)) else {
             Issue.record("it was judged")
             return
@@ -94,7 +94,7 @@ import Testing
     @Test func analysisAhead_isWhatTheCacheHolds_andTakesOneStartForOneBlock() async throws {
         defer { folder.remove() }
         let analyzer = try ShellAnalyzer(shfmtPath: try program("exec \(real) \"$@\""), isProvenFirst: false)
-        await analyzer.analyzeAhead { [block("sudo id\n")] }?.value
+        await ShellAnalyzer.analyzeAhead(by: { analyzer }) { [block("sudo id\n")] }?.value
         let report = await analyzer.analyze(block("sudo id\n"))
         #expect(report.isCached && report.findings.map(\.code.rawValue) == ["privilege"])
         #expect(try starts().count == 1)
@@ -107,7 +107,7 @@ import Testing
         let waits = folder.path + "/started"
         let child = Mutex<pid_t>(0)
         let analysis = try #require(
-            analyzer.analyzeAhead {
+            ShellAnalyzer.analyzeAhead(by: { analyzer }) {
                 child.withLock { $0 = Self.firstNumber(in: waits) ?? 0 }
                 return []
             })
