@@ -145,7 +145,7 @@ def measure_flatness(options, sizes, results):
 
 
 FULL = {"rounds": 7, "drain": 1000, "drop": 500, "backlog": [1000, 10_000, 100_000, 1_000_000], "burst": 10_000,
-        "history": [1000, 1_000_000], "repeats": 30, "idle_seconds": 60, "flat_rounds": 5}
+        "history": [1000, 1_000_000], "repeats": 60, "idle_seconds": 60, "flat_rounds": 5}
 QUICK = {"rounds": 2, "drain": 100, "drop": 40, "backlog": [100, 1000], "burst": 500, "history": [100, 10_000], "repeats": 5,
          "idle_seconds": 5, "flat_rounds": 1}
 

@@ -2,6 +2,8 @@
 
 import statistics
 
+from harness import scale
+
 
 def median(values):
     return statistics.median(values)
@@ -105,7 +107,7 @@ def goals(results):
         for command in ("status", "list"):
             goal(f"`{command}` at {int(largest):,} in history", 50, history[largest][0][command], unit=" ms")
     for start in results.get("start", {}).get("all", []):
-        preflight, parser = start["prompt-preflight --check FILE"], start.get("shfmt -tojson </dev/null", [])
+        preflight, parser = start["prompt-preflight --check FILE"], start.get(scale.LIMIT, [])
         goal("command start, `prompt-preflight --check`", 20, preflight, unit=" ms", limit=parser)
         for name in start:
             if name.startswith("python3"):
@@ -178,7 +180,7 @@ def write(results):
     reached = goals(results)
     if reached:
         lines += ["## Figures to reach", "",
-                  "The column *limit* has the same figure for the contract in C with a SQLite ledger; for a command's start, for the parser that it cannot do without.",
+                  "The column *limit* has the same figure for the contract in C with a SQLite ledger; for a command's start, for a program in C that starts the parser.",
                   ""]
         lines += table(["figure", "to reach", "measured", "limit", ""], reached)
     lines += ["## Machine and versions", ""]

@@ -101,8 +101,11 @@ def look(spool, count, repeats):
     commands = {
         "status": ["status", "--json"], "list": ["list", "--limit", "20", "--json"], "show": ["show", str(count // 2), "--json"]}
     return {
-        name: [run([flowspool(), *command, "--spool", spool], machine.BUILD) * 1e3 for _ in range(repeats)]
+        name: [machine.start_milliseconds([flowspool(), *command, "--spool", spool], machine.BUILD) for _ in range(repeats)]
         for name, command in commands.items()}
+
+
+LIMIT = "limit: shfmt on the block, from C"
 
 
 def starts(folder, repeats):
@@ -119,8 +122,9 @@ def starts(folder, repeats):
         "flowspool --version": [flowspool(), "--version"],
         "python3 -c pass (Debian's)": ["/usr/bin/python3", "-c", "pass"],
         "bash -c :": ["bash", "-c", ":"],
-        # The parser that every new block goes through, with nothing to parse: no check of a block takes less.
+        # The parser that every new block goes through: with nothing to parse, and as a program in C can use it, which judges nothing.
         "shfmt -tojson </dev/null": ["shfmt", "-tojson"],
+        LIMIT: [machine.limit("parse_block"), prompt],
     }
     # What the user's own PATH calls python3 may be another one, started through a version manager.
     first = shutil.which("python3", path=os.environ.get("PATH", ""))
@@ -130,7 +134,7 @@ def starts(folder, repeats):
     environment = machine.ENVIRONMENT | {"PATH": os.environ.get("PATH", machine.ENVIRONMENT["PATH"])}
     for _ in range(repeats):
         for name, command in commands.items():
-            found[name].append(run(command, folder, env=environment) * 1e3)
+            found[name].append(machine.start_milliseconds(command, folder, environment))
     return found
 
 
