@@ -26,9 +26,9 @@ struct InPlaceChoice: Hashable {
     var toggles: [ToggleFlag] = []
     var execMode: String?
 
-    /// - Parameter cache: of shell blocks that are analyzed already.
+    /// - Parameter begun: of shell blocks that are analyzed already, or are about to be.
     func setup(
-        command: String, timeoutSeconds: Double? = nil, cache: InMemoryShellReportCache = InMemoryShellReportCache()
+        command: String, timeoutSeconds: Double? = nil, begun: BegunAnalysis = BegunAnalysis()
     ) throws -> InPlaceSetup {
         let repoRoot = try profile.findRepoRoot()
         let path = SpoolOptions.path(flag: spool)
@@ -44,7 +44,7 @@ struct InPlaceChoice: Hashable {
             spoolPath: SpoolFolder.isSpool(path) ? path : nil)
         let preflight = try PreflightSetup.make(
             facts, configuration, searchPath: settings.environment["PATH"] ?? "/usr/bin:/bin", ledger: nil,
-            modes: Set(runners.keys), runners: agents, cache: cache)
+            modes: Set(runners.keys), runners: agents, begun: begun)
         return InPlaceSetup(configuration: configuration, settings: settings, runners: runners, preflight: preflight)
     }
 }
@@ -67,13 +67,10 @@ struct InPlaceSetup {
 
     /// Reads and judges the file at `path`.
     ///
-    /// - Parameters:
-    ///   - asks: whether a person at the terminal may be asked about warnings under `warn_mode=ask`.
-    ///   - analysis: fills the cache of `setup`, and is waited for before its blocks are judged.
-    func check(_ path: String, asks: Bool, after analysis: Eventual<Void>? = nil) async throws -> Checked {
+    /// - Parameter asks: whether a person at the terminal may be asked about warnings under `warn_mode=ask`.
+    func check(_ path: String, asks: Bool) async throws -> Checked {
         let place = try PromptInPlace(path: path, sizeMax: settings.sizeMax)
         let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
-        await analysis?.value
         let report = await preflight.check(prompt)
         // Nothing runs, and nothing is stamped, that was not judged.
         if let fault = preflight.shell?.fault { throw fault }

@@ -78,25 +78,14 @@ struct PreflightRun: Hashable {
         if files.isEmpty { return nil }
     }
 
-    /// What goes on while the rest is made ready.
-    struct Begun {
-        fileprivate let cache = InMemoryShellReportCache()
-        fileprivate let analysis: Eventual<Void>?
-
-        fileprivate init(_ file: String?) {
-            let cache = cache
-            analysis = file.flatMap { PreflightSetup.analyzeAhead($0, cache: cache) }
-        }
-    }
-
     /// Begins to analyze the first file.
-    func begin() -> Begun { Begun(files.first) }
+    func begin() -> BegunAnalysis { files.first.map(PreflightSetup.begin) ?? BegunAnalysis() }
 
     /// - Parameter begun: by `begin`; nil: it begins here.
-    func run(_ begun: Begun? = nil) async throws {
+    func run(_ begun: BegunAnalysis? = nil) async throws {
         let begun = begun ?? begin()
         try await reportingErrors {
-            let setup = try choice.setup(command: "preflight", cache: begun.cache)
+            let setup = try choice.setup(command: "preflight", begun: begun)
             // Here, and not by the thread that started shfmt: the kernel would let those two share a processor.
             ShellAnalyzer.warmUp()
             var elements: [JSON] = []
@@ -104,7 +93,7 @@ struct PreflightRun: Hashable {
             var code: Int32 = 0
             for file in files {
                 do {
-                    var checked = try await setup.check(file, asks: !check && !json && !sarif, after: begun.analysis)
+                    var checked = try await setup.check(file, asks: !check && !json && !sarif)
                     if !check { try setup.stamp(&checked) }
                     if !checked.verdict.isReady { code = max(code, 2) }
                     if sarif {

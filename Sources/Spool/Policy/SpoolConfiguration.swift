@@ -47,7 +47,8 @@ public struct SpoolConfiguration: Sendable, Equatable {
     /// For one attempt of a job.
     public var timeoutSeconds: Double = 3600
     /// Larger prompts are refused.
-    public var sizeLimitBytes = 1 << 20
+    public var sizeLimitBytes = SpoolConfiguration.sizeLimitBytesDefault
+    public static let sizeLimitBytesDefault = 1 << 20
     public var poll = Poll.automatic
     /// What `prune` goes by; without limits it takes nothing away.
     public var retention = Retention()

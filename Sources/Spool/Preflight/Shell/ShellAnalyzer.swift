@@ -8,6 +8,8 @@ import Synchronization
 public struct ShellAnalyzer: Sendable {
     private let parser: ShellParser
     private let cache: any ShellReportCache
+    /// Fills `cache`; nothing is looked up before it has ended.
+    private let ahead: Eventual<Void>?
     /// Made while shfmt is at work for the first time.
     private var book: RuleBook { .standard }
 
@@ -20,18 +22,20 @@ public struct ShellAnalyzer: Sendable {
     ///   - shfmtPath: the program; nil: looked for on `searchPath`.
     ///   - searchPath: folders, `:` between them.
     ///   - cache: where reports are kept between prompts.
+    ///   - ahead: an analysis for `cache` that is under way (`analyzeAhead`), and is waited for when the first block comes.
     ///   - timeoutSeconds: what parsing one block may take.
     ///   - isProvenFirst: whether shfmt is started here to see that it answers as it should. Where not, the first block proves
     ///     it, and whoever asks for the analysis looks at `fault` behind it.
     /// - Throws: `FlowspoolError` when shfmt is missing; where it is proven, also when it is too old or answers nonsense.
     public init(
         shfmtPath: String? = nil, searchPath: String = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
-        cache: any ShellReportCache = InMemoryShellReportCache(), timeoutSeconds: Double = 5,
+        cache: any ShellReportCache = InMemoryShellReportCache(), ahead: Eventual<Void>? = nil, timeoutSeconds: Double = 5,
         isProvenFirst: Bool = true
     ) throws(FlowspoolError) {
         parser = try ShellParser(path: shfmtPath, searchPath: searchPath, timeoutSeconds: timeoutSeconds)
         if isProvenFirst { try parser.prove(meanwhile: Self.warmUp) }
         self.cache = cache
+        self.ahead = ahead
     }
 
     /// Version of the shfmt in use, for `doctor`; starts it. `unknown` where it does not say.
@@ -43,6 +47,7 @@ public struct ShellAnalyzer: Sendable {
     /// What a block may do. Starts one child at most, and none for a block that the cache knows.
     public func analyze(_ block: Block) async -> ShellReport {
         let digest = digest(of: block)
+        await ahead?.value
         if let known = cache.lookup(digest) { return ShellReport(known, block: block, isCached: true) }
         // Recursion would overflow a pool thread's stack, and shfmt is waited for. The tables of the rules are made meanwhile.
         let judged = startThread(stackBytes: Self.stackBytes) { judge(block, digest, meanwhile: Self.warmUp) }
