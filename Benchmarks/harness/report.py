@@ -2,7 +2,7 @@
 
 import statistics
 
-from harness import scale
+from . import scale
 
 
 def median(values):

@@ -9,6 +9,8 @@ import time
 from . import drain, machine
 from .machine import flowspool, limit, run
 
+# A command's start in C (limits/parse_block.c).
+LIMIT = "limit: shfmt on the block, from C"
 # Jobs after the first whose cost is measured.
 NEXT_JOBS = 1000
 
@@ -103,9 +105,6 @@ def look(spool, count, repeats):
     return {
         name: [machine.start_milliseconds([flowspool(), *command, "--spool", spool], machine.BUILD) for _ in range(repeats)]
         for name, command in commands.items()}
-
-
-LIMIT = "limit: shfmt on the block, from C"
 
 
 def starts(folder, repeats):

@@ -1,8 +1,6 @@
 // The thread that a command begins on, as an executor of the command's only task: what would otherwise be done by a pool of threads,
 // which takes a while to come and to go, while this one waits for it.
 
-import Foundation
-
 /// An executor of tasks whose one thread is that of whoever calls `run`.
 public final class CallersThread: TaskExecutor {
     private let jobs = Mailbox<UnownedJob>()

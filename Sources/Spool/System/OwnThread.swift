@@ -1,6 +1,6 @@
 // Work on a thread of its own: what blocks for as long as a child runs, what must live as long as a child (a thread's end is its
 // children's, PR_SET_PDEATHSIG), and what recurses deeper than a pool's thread has room for. A pool's threads are
-// `WorkerThreads`; one that begins on another processor is `OtherProcessor`.
+// `WorkerThreads`; one that stays, and begins with each thing on another processor, is `OtherProcessor`.
 
 import CSystemCalls
 import Foundation

@@ -78,7 +78,10 @@ import Testing
     @Test func order_isKept_whereAnAttemptEndsWhileTheNextIsBeingChecked() async throws {
         let spool = try TestSpool()
         defer { spool.remove() }
-        try spool.drop("a.md", "until [[ -e $OUT/spool/active/c.md ]]; do read -rt 0.001 <> <(:) || true; done")
+        // It waits, bounded, for the last one to be claimed.
+        try spool.drop(
+            "a.md",
+            "for _ in {1..4000}; do [[ -e $OUT/spool/active/c.md ]] && exit 0; read -rt 0.001 <> <(:) || true; done; exit 1")
         try spool.drop("b.md", "echo checked late")
         try spool.drop("c.md", "true")
         let check = HeldCheck(word: "late")

@@ -17,7 +17,7 @@ import Testing
         mkfifo(folder.path + "/started", 0o600)
     }
 
-    /// A parser whose program writes its process id into `started` each time, and then runs `body`.
+    /// A program that adds its process id to `starts`, and then runs `body`.
     private func program(_ body: String) throws -> String {
         let program = folder.path + "/shfmt"
         try "#!/bin/bash\necho $$ >> '\(folder.path)/starts'\n\(body)\n".write(toFile: program, atomically: true, encoding: .utf8)
@@ -82,7 +82,7 @@ import Testing
         defer { folder.remove() }
         let parser = try ShellParser(
             path: try program("[[ -e '\(folder.path)/once' ]] && exit 4; touch '\(folder.path)/once'; \(body)"), searchPath: "",
-            timeoutSeconds: 0.2)
+            timeoutSeconds: 0.5)
         parser.startAhead()
         guard case .failed = parser.parse(String(repeating: "echo a\n", count: 60_000)) else {
             Issue.record("it was judged")
