@@ -33,6 +33,8 @@
 struct start {
     const struct flowspool_child *child;
     pid_t parent;
+    // Those of the process, where the calling thread keeps to one of them.
+    const cpu_set_t *processors;
     int error;
     enum flowspool_step step;
 };
@@ -66,6 +68,8 @@ static int child_main(void *argument) {
     // The parent may have died before the line above took effect.
     if (getppid() != start->parent) _exit(127);
 
+    if (start->processors != NULL) sched_setaffinity(0, sizeof *start->processors, start->processors);
+
     if (chdir(child->directory) != 0) return fail(start, flowspool_step_directory);
     int input = above_standard(child->input), output = above_standard(child->output), error = above_standard(child->error);
     if (input < 0 || output < 0 || error < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(error, 2) < 0)
@@ -84,7 +88,12 @@ static int child_main(void *argument) {
 int flowspool_start(const struct flowspool_child *child, pid_t *pid, int *pidfd, enum flowspool_step *step) {
     // The child runs on a part of this frame: the parent does not move before the child has left it.
     _Alignas(64) char stack[32 * 1024];
-    struct start start = {.child = child, .parent = getpid(), .error = 0, .step = flowspool_step_clone};
+    struct start start = {.child = child, .parent = getpid(), .processors = NULL, .error = 0, .step = flowspool_step_clone};
+    cpu_set_t first, own;
+    // Of the process's first thread, which is never sent anywhere; a system with more processors than the set has leaves them as they are.
+    if (sched_getaffinity(start.parent, sizeof first, &first) == 0 && sched_getaffinity(0, sizeof own, &own) == 0
+        && !CPU_EQUAL(&first, &own))
+        start.processors = &first;
 
     sigset_t all, before;
     sigfillset(&all);

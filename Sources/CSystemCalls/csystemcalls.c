@@ -2,6 +2,7 @@
 #include "csystemcalls.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/timex.h>
 #include <sys/xattr.h>
@@ -15,6 +16,11 @@ int flowspool_renameat2(int olddirfd, const char *oldpath, int newdirfd, const c
 
 int flowspool_setlease(int fd, int type) {
     return fcntl(fd, F_SETLEASE, type);
+}
+
+int flowspool_hold_open(int fd) {
+    // The kernel tells of whoever comes by a signal, SIGIO if no other is named, which would end a process that does not ignore it.
+    return fcntl(fd, F_SETSIG, SIGURG) == 0 ? fcntl(fd, F_SETLEASE, F_WRLCK) : -1;
 }
 
 int flowspool_ofd_lock(int fd) {

@@ -13,6 +13,10 @@ extern const unsigned flowspool_rename_exchange;
 /// fcntl(2), F_SETLEASE; `type` is F_RDLCK or F_UNLCK.
 int flowspool_setlease(int fd, int type);
 
+/// fcntl(2), F_SETLEASE with F_WRLCK: whoever opens the file from now on waits in open(2) until the lease is given up, for
+/// `/proc/sys/fs/lease-break-time` seconds at most. -1 and errno (EAGAIN) while somebody else has it open.
+int flowspool_hold_open(int fd);
+
 /// Whether an open file has extended attributes (flistxattr(2)), an access list among them; 1 also where that cannot be told.
 int flowspool_has_attributes(int fd);
 

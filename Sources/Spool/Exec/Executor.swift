@@ -74,6 +74,12 @@ public protocol Executor: Sendable {
     /// - Returns: for `run`; nil where nothing helps. Giving it up closes what it holds.
     func makeReady(_ command: Command) -> ReadyCommand?
 
+    /// Starts a command that this executor has made ready and that does nothing before it has read `script`. To be called on a thread
+    /// that does not end: with it the child would.
+    ///
+    /// - Returns: for `run`, once `shell` was released; nil, with nothing started, where that cannot be.
+    func begin(_ ready: ReadyCommand, reading script: HeldScript) -> ReadyCommand?
+
     /// As `run(_:)`, for a command that this executor has made ready, once.
     func run(_ ready: ReadyCommand) async -> CommandResult
 
@@ -85,6 +91,7 @@ public protocol Executor: Sendable {
 
 extension Executor {
     public func makeReady(_ command: Command) -> ReadyCommand? { nil }
+    public func begin(_ ready: ReadyCommand, reading script: HeldScript) -> ReadyCommand? { nil }
     public func run(_ ready: ReadyCommand) async -> CommandResult {
         ready.onStart?()
         return await run(ready.command)
@@ -99,4 +106,6 @@ public struct ReadyCommand: Sendable {
     var onStart: (@Sendable () -> Void)?
     let launch: Launch
     let cancel: CancelSignal
+    /// Its child, where that has begun and waits for its script; with it the command can be run once that was released.
+    var shell: HeldShell?
 }

@@ -53,6 +53,13 @@ public struct LocalExecutor: Executor {
     /// Trouble is met again, and reported, by `run`.
     public func makeReady(_ command: Command) -> ReadyCommand? { try? readyOrThrow(command) }
 
+    public func begin(_ ready: ReadyCommand, reading script: HeldScript) -> ReadyCommand? {
+        guard starter == .direct, let child = try? start(ready.launch) else { return nil }
+        var begun = ready
+        begun.shell = HeldShell(child, script: script, groups: groups)
+        return begun
+    }
+
     public func run(_ ready: ReadyCommand) async -> CommandResult { await run(ready, since: ChildWatch.now()) }
 
     private func readyOrThrow(_ command: Command) throws -> ReadyCommand {
@@ -64,14 +71,15 @@ public struct LocalExecutor: Executor {
     private func run(_ ready: ReadyCommand, since begin: UInt64) async -> CommandResult {
         let (launch, cancel) = (ready.launch, ready.cancel)
         let onStart = ready.onStart ?? {}
-        guard !Task.isCancelled else {
+        // What has begun is ended as any other.
+        guard ready.shell != nil || !Task.isCancelled else {
             onStart()
             return CommandResult(ending: .cancelled, durationSeconds: 0)
         }
         let deadline = ready.command.timeoutSeconds.map { begin + ChildWatch.nanoseconds($0) }
         let outcome = await withTaskCancellationHandler {
             switch starter {
-            case .direct: await runDirectly(launch, cancel: cancel, deadline: deadline, onStart: onStart)
+            case .direct: await runDirectly(ready, cancel: cancel, deadline: deadline, onStart: onStart)
             case .subprocess: await runBySubprocess(launch, cancel: cancel, deadline: deadline, onStart: onStart)
             }
         } onCancel: {
@@ -86,25 +94,32 @@ public struct LocalExecutor: Executor {
         var trouble: SystemCallError?
     }
 
+    /// Starts a child on this thread.
+    private func start(_ launch: Launch) throws(NotStarted) -> StartedChild {
+        let tick = ProcessTable.ticksSinceBoot()
+        let (pid, pidfd) = try launch.start()
+        return StartedChild(pid: pid, pidfd: pidfd, slot: groups?.add(pid, startedAfter: tick))
+    }
+
     private func runDirectly(
-        _ launch: Launch, cancel: CancelSignal, deadline: UInt64?, onStart: @escaping @Sendable () -> Void
+        _ ready: ReadyCommand, cancel: CancelSignal, deadline: UInt64?, onStart: @escaping @Sendable () -> Void
     ) async -> Outcome {
         let work: @Sendable () -> Outcome = {
-            let child: (pid: pid_t, pidfd: Int32)
-            let tick = ProcessTable.ticksSinceBoot()
+            let launch = ready.launch
+            let child: StartedChild
             do throws(NotStarted) {
-                child = try launch.start()
+                if let shell = ready.shell { child = try shell.take() } else { child = try start(launch) }
             } catch {
                 onStart()
                 return Outcome(ending: .notStarted(error.text))
             }
             defer { close(child.pidfd) }
-            let slot = groups?.add(child.pid, startedAfter: tick)
-            defer { slot.map { groups?.remove($0) } }
-            onStart()
+            defer { child.slot.map { groups?.remove($0) } }
             var watch = ChildWatch(
                 leader: child.pid, runDirectory: launch.runDirectory, streams: launch.streams, cancel: cancel,
                 deadline: deadline, graceSeconds: graceSeconds)
+            watch.letBegin(pidfd: child.pidfd)
+            onStart()
             let cause = watch.waitForLeader(pidfd: child.pidfd)
             var code: Int32 = 0
             var isSignalled: Int32 = 0

@@ -42,9 +42,11 @@ struct RunFolder: Sendable {
         if !bytes.isEmpty { try file.write(bytes) }
     }
 
-    /// Fills an empty file that this process has made.
+    /// Replaces what stands in a file that this process has made.
     func fill(_ name: String, _ bytes: Data) throws(SystemCallError) {
-        if !bytes.isEmpty { try directory.openForWriting(name).write(bytes) }
+        let file = try directory.openForWriting(name)
+        try file.write(bytes)
+        try file.truncate(bytes.count)
     }
 
     private func holds(_ name: String, _ bytes: Data) throws(SystemCallError) -> Bool {

@@ -179,6 +179,12 @@ final class ReadyBlock: Sendable {
         self.request = request
     }
 
+    /// Whether it can be run: its script is where it belongs.
+    func isReleased() -> Bool { command.shell?.release() ?? true }
+
+    /// Ends what has begun, unless it was run.
+    func giveUp() { command.shell?.giveUp() }
+
     /// Whether `other` would lead to the same command: the settings of the run, or the file's name, may have changed since.
     func isFor(_ other: AttemptRequest) -> Bool {
         request.job == other.job && request.attempt == other.attempt && request.prompt.sha == other.prompt.sha
@@ -189,16 +195,24 @@ final class ReadyBlock: Sendable {
     }
 }
 
+/// How much of an attempt is made before it starts.
+public enum Readiness: Sendable {
+    /// Files only: it may have to wait for long, and is to hold nothing open.
+    case files
+    /// The first child as well, because its turn has come.
+    case child
+    /// That child begins, as far as it does so without the prompt: all that is waited for is the disk.
+    case begun
+}
+
 /// Something that can carry out a prompt.
 public protocol Runner: Sendable {
     /// Does what can be done before the attempt is recorded as started: it makes files in the run folder, which exists, and
-    /// starts nothing. `run` does what is missing, so it may be left out, fail unseen, or be done for an attempt that never
+    /// runs nothing of the prompt. `run` does what is missing, so it may be left out, fail unseen, or be done for an attempt that never
     /// comes.
     ///
-    /// - Parameter executor: what the first child may be made ready with, because its turn has come; nil: it may have to wait for
-    ///   long, and is to hold nothing open.
     /// - Returns: what it has made, for `AttemptRequest.ready`; nil where it has made nothing that helps.
-    func makeReady(_ request: AttemptRequest, on executor: (any Executor)?) -> ReadyAttempt?
+    func makeReady(_ request: AttemptRequest, _ readiness: Readiness, on executor: any Executor) -> ReadyAttempt?
 
     /// Makes one attempt. Never throws: whatever goes wrong is an outcome with a class and a message.
     ///
@@ -210,5 +224,5 @@ public protocol Runner: Sendable {
 }
 
 extension Runner {
-    public func makeReady(_ request: AttemptRequest, on executor: (any Executor)?) -> ReadyAttempt? { nil }
+    public func makeReady(_ request: AttemptRequest, _ readiness: Readiness, on executor: any Executor) -> ReadyAttempt? { nil }
 }

@@ -36,6 +36,8 @@ struct ScriptAttempt {
         logBytesLeft = logBytesMax
         madeAhead = request.ready?.files ?? []
         first = request.ready?.first.flatMap { $0.isFor(request) ? $0 : nil }
+        // Before another script stands under its script's name.
+        if first == nil { request.ready?.first?.giveUp() }
         result = AttemptResult(outcome: .success, lastOKBlock: request.firstBlock - 1)
     }
 
@@ -57,37 +59,62 @@ struct ScriptAttempt {
         HandedEnvironment(request.carriedEnvironment.filter { !HandedEnvironment.isReserved($0.key) })
     }
 
-    /// Makes the files that the first block needs; `request.ready` has those that are there and empty. Done ahead, because making a
-    /// file waits for whatever fsync is under way.
-    static func makeReady(_ request: AttemptRequest, in folder: RunFolder) throws(SystemCallError) -> ReadyAttempt {
+    /// Makes the files that the first block needs; `request.ready` has those that are there as `prefill` makes them. Done ahead,
+    /// because making a file waits for whatever fsync is under way.
+    ///
+    /// - Parameter withoutScript: the placeholder stands in the script's file.
+    static func makeReady(
+        _ request: AttemptRequest, in folder: RunFolder, withoutScript: Bool
+    ) throws(SystemCallError) -> ReadyAttempt {
         try folder.write(RunFolder.environmentName, handedOn(to: request).file)
         guard let block = firstToRun(of: request) else {
             return ReadyAttempt(folder: folder, files: [RunFolder.environmentName])
         }
-        let (script, text) = (RunFolder.blockName(block.number), Data(block.text.utf8))
-        if request.ready?.files.contains(script) == true { try folder.fill(script, text) } else { try folder.write(script, text) }
+        let script = RunFolder.blockName(block.number)
+        let isThere = request.ready?.files.contains(script) == true
+        switch (isThere, withoutScript) {
+        case (true, true): break
+        case (false, true): try folder.write(script, HeldScript.placeholder)
+        case (true, false): try folder.fill(script, Data(block.text.utf8))
+        case (false, false): try folder.write(script, Data(block.text.utf8))
+        }
         try folder.write(RunFolder.logName(block.number), Data())
-        return ReadyAttempt(folder: folder, files: [RunFolder.environmentName, RunFolder.blockName(block.number)])
+        return ReadyAttempt(
+            folder: folder, files: withoutScript ? [RunFolder.environmentName] : [RunFolder.environmentName, script])
+    }
+
+    /// Whether the first block's shell does nothing of its own before it reads its script, so that it may begin before the script is
+    /// there: bash reads the file `BASH_ENV` names, other shells that of `ENV`, and zsh several.
+    static func beginsWithScript(_ request: AttemptRequest) -> Bool {
+        guard let block = firstToRun(of: request), block.shell != .zsh else { return false }
+        return !["BASH_ENV", "ENV"].contains { request.environment[$0] != nil || request.carriedEnvironment[$0] != nil }
     }
 
     private static func firstToRun(of request: AttemptRequest) -> Block? {
         request.prompt.blocks.first { $0.number >= request.firstBlock && !$0.marks.isSkipped }
     }
 
-    /// The first child, made ready.
+    /// The first child, made ready; its script may be missing.
     mutating func readyBlock() -> ReadyBlock? {
-        guard let block = Self.firstToRun(of: request), let command = try? command(for: block),
-            let ready = executor.makeReady(command)
-        else { return nil }
+        guard let block = Self.firstToRun(of: request), let ready = executor.makeReady(command(for: block)) else { return nil }
         return ReadyBlock(block: block.number, command: ready, request: request)
+    }
+
+    /// The same, begun as far as it goes without its script; nil where that cannot be.
+    func begun(_ ready: ReadyBlock) -> ReadyBlock? {
+        guard let block = request.prompt.blocks.first(where: { $0.number == ready.block }),
+            let script = HeldScript(RunFolder.blockName(block.number), in: folder, text: Data(block.text.utf8)),
+            let command = executor.begin(ready.command, reading: script)
+        else { return nil }
+        return ReadyBlock(block: block.number, command: command, request: request)
     }
 
     /// The files that most first attempts begin with.
     static let prefilled: Set = [RunFolder.environmentName, RunFolder.blockName(1), RunFolder.logName(1)]
 
-    /// Makes these, empty, in a folder whose job is not known yet.
+    /// Makes these, the script with its placeholder and the others empty, in a folder whose job is not known yet.
     static func prefill(_ folder: RunFolder) throws(SystemCallError) {
-        for name in prefilled { try folder.write(name, Data()) }
+        for name in prefilled { try folder.write(name, name == RunFolder.blockName(1) ? HeldScript.placeholder : Data()) }
     }
 
     /// Whether an attempt begins with what `prefill` makes, and would not be left with a log that is not its own.
@@ -123,7 +150,7 @@ struct ScriptAttempt {
         let (number, count) = (block.number, request.prompt.blocks.count)
         let tellStart: @Sendable () -> Void = { [report] in report(.blockStarted(number: number, of: count)) }
         // Whoever is told of a start may need the processor that makes it.
-        let first = first.flatMap { $0.block == number ? $0 : nil }
+        let first = first.flatMap { $0.block == number && $0.isReleased() ? $0 : nil }
         if first == nil { tellStart() }
         if block.marks.isSkipped {
             result.blocks.append(BlockResult(block: block.number, exitCode: nil, durationMilliseconds: 0, log: nil, mark: "skip"))
@@ -141,7 +168,8 @@ struct ScriptAttempt {
         } else {
             var command: Command
             do throws(SystemCallError) {
-                command = try self.command(for: block)
+                try make(RunFolder.blockName(number), Data(block.text.utf8))
+                command = self.command(for: block)
             } catch {
                 record(block, exitCode: nil, seconds: 0, failure: .runner)
                 _ = stop(.runner, block: block.number, "block \(block.number) could not start: \(error)")
@@ -167,9 +195,7 @@ struct ScriptAttempt {
     }
 
     /// Without its time limit.
-    private mutating func command(for block: Block) throws(SystemCallError) -> Command {
-        let script = RunFolder.blockName(block.number)
-        try make(script, Data(block.text.utf8))
+    private mutating func command(for block: Block) -> Command {
         let flags: [String] =
             switch block.shell {
             case .bash, .zsh: ["-euo", "pipefail"]
@@ -177,7 +203,7 @@ struct ScriptAttempt {
             case .sh: ["-eu"]
             }
         return Command(
-            executable: block.shell.rawValue, arguments: flags + [folder.path + "/" + script],
+            executable: block.shell.rawValue, arguments: flags + [folder.path + "/" + RunFolder.blockName(block.number)],
             // What is handed on has no name that flowspool sets.
             environment: environment.merging(handed.values) { $1 },
             workingDirectory: workingDirectory, outputPath: folder.path + "/" + RunFolder.logName(block.number),

@@ -20,18 +20,20 @@ public struct ScriptRunner: Runner {
         self.calls = calls
     }
 
-    public func makeReady(_ request: AttemptRequest, on executor: (any Executor)?) -> ReadyAttempt? {
+    public func makeReady(_ request: AttemptRequest, _ readiness: Readiness, on executor: any Executor) -> ReadyAttempt? {
+        let begins = readiness == .begun && ScriptAttempt.beginsWithScript(request)
         // Whatever fails here is tried and reported by the attempt itself.
         guard let folder = try? request.ready?.folder ?? RunFolder(path: request.runDirectory, calls: calls),
-            var ready = try? ScriptAttempt.makeReady(request, in: folder)
+            var ready = try? ScriptAttempt.makeReady(request, in: folder, withoutScript: begins)
         else { return nil }
-        if let executor {
-            var request = request
-            request.ready = ready
-            var attempt = ScriptAttempt(
-                request: request, folder: folder, executor: executor, logBytesMax: logBytesMax, begin: .now, report: { _ in })
-            ready.first = attempt.readyBlock()
-        }
+        if readiness == .files { return ready }
+        var request = request
+        request.ready = ready
+        var attempt = ScriptAttempt(
+            request: request, folder: folder, executor: executor, logBytesMax: logBytesMax, begin: .now, report: { _ in })
+        ready.first = attempt.readyBlock()
+        // Where it cannot begin, the attempt writes its script and starts it.
+        if begins { ready.first = ready.first.flatMap(attempt.begun) }
         return ready
     }
 
@@ -39,6 +41,8 @@ public struct ScriptRunner: Runner {
         _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
     ) async -> AttemptResult {
         let begin = MonotonicTime.now
+        // Where the first block has not come to it.
+        defer { request.ready?.first?.giveUp() }
         var result: AttemptResult
         do {
             let folder = try request.ready?.folder ?? RunFolder(path: request.runDirectory, calls: calls)

@@ -146,12 +146,9 @@ struct Claim: Sendable {
     ///
     /// - Parameters:
     ///   - starting: those, by number, whose attempt is recorded as started with the same commit.
-    ///   - numbered: told of each that had no number and has one now, before the commit, which takes most of the time.
     /// - Returns: each as it is now, with its number; nil where somebody else has moved it meanwhile, or where it had no job and
     ///   the ledger knows its file.
-    func commit(
-        _ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:], numbered: (OpenPrompt) -> Void = { _ in }
-    ) throws -> [OpenPrompt?] {
+    func commit(_ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:]) throws -> [OpenPrompt?] {
         let now = clock.wallMilliseconds()
         return try ledger.write { tx in
             try prompts.map { given in
@@ -163,7 +160,6 @@ struct Claim: Sendable {
                     guard let made = try tx.admit(claimed: claimed, why: why, now: now) else { return nil }
                     prompt.change { ($0.id, $0.arrival, $0.created) = (made.id, made.arrival, now) }
                     prepared?.become(prompt)
-                    numbered(prompt)
                 } else {
                     guard try tx.save(claimed, from: given.job, expecting: given.job.state, why: why, now: now) else {
                         return nil

@@ -7,6 +7,8 @@ import Foundation
 private struct LoneStart: Sendable {
     let attempts: AttemptMaker
     let settings: RunSettings
+    /// The number of the job that is made next.
+    let number: Int64
     /// It may start as soon as it is prepared.
     let mayStart: Bool
 
@@ -14,14 +16,16 @@ private struct LoneStart: Sendable {
     func begin(_ name: [UInt8]) -> Dispatcher.Unnumbered? {
         guard let prompt = PromptName(bytes: name), prompt.kind == .prompt, prompt.isText else { return nil }
         let permit = mayStart ? StartPermit() : nil
-        let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings] in
+        let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings, number] in
             let (preparer, mailbox) = (attempts.preparer, attempts.mailbox)
-            let (outcome, replaced) = await preparer.prepare(unnumbered: prompt.text, recordsStart: permit != nil)
+            let (outcome, replaced) = await preparer.prepare(
+                unnumbered: prompt.text, number: number, recordsStart: permit != nil)
             if case .ready(let prepared)? = outcome, let permit, let begun = attempts.begin(prepared, permit) {
                 // The kernel may let a thread that this one wakes go first. The attempt tells of its first block, once that has started.
                 mailbox.post(.begunUnnumbered(begun, replaced: replaced), wakesReader: false)
                 return await attempts.make(begun, settings)
             }
+            if case .ready(let prepared)? = outcome { prepared.ready?.endBegun() }
             mailbox.post(.preparedUnnumbered(outcome))
             letWokenThreadBegin()
             preparer.keep(replaced)
@@ -45,7 +49,7 @@ extension Dispatcher {
     /// - Returns: false, with nothing done, where it is not so.
     func prepareUnnumbered() -> Bool {
         guard let name = namedFiles.first, !isForIntake, namedFiles.allSatisfy({ $0 == name }), isAtRest,
-            let begun = loneStart.begin(name)
+            let begun = loneStart?.begin(name)
         else { return false }
         letWokenThreadBegin()
         namedFiles.removeAll()
@@ -55,7 +59,7 @@ extension Dispatcher {
 
     /// Leaves it to whoever brings the next hint to begin with the prompt that is dropped.
     func giveStandingOrder() {
-        guard isAllFiled, namedFiles.isEmpty, !settings.drains, !settings.isBatch else { return }
+        guard isAllFiled, namedFiles.isEmpty, !settings.drains, !settings.isBatch, let loneStart else { return }
         inbox.leave(loneStart.begin)
     }
 
@@ -81,8 +85,11 @@ extension Dispatcher {
     /// where the ledger has its file.
     var isAllFiled: Bool { isAtRest && filings.isEmpty && unconfirmed.isEmpty }
 
-    private var loneStart: LoneStart {
-        LoneStart(attempts: attempts, settings: settings, mayStart: startsToRecord(freeSlots: 1, areShort: false) > 0)
+    /// nil where the ledger cannot be read: intake meets that, too, and reports it.
+    private var loneStart: LoneStart? {
+        guard let number = try? ledger.read({ try $0.nextNumber() }) else { return nil }
+        let mayStart = startsToRecord(freeSlots: 1, areShort: false) > 0
+        return LoneStart(attempts: attempts, settings: settings, number: number, mayStart: mayStart)
     }
 
     /// What came of the preparation of a file that had no job, and was not started.

@@ -1,6 +1,6 @@
 // The preparation of a prompt that is alone, in the time it takes the disk to sync once: two threads on two processors, each of which waits
-// for the disk by itself. The thread at hand makes the commit, which takes longest, and goes on from there to the start; the other
-// one writes the stamp aside. While both wait, a third one makes the run folder.
+// for the disk by itself. The thread at hand makes the commit and goes on from there to the start; the other one makes the run folder,
+// lets the shell begin, which takes longest, and writes the stamp aside.
 
 import Foundation
 
@@ -9,10 +9,13 @@ extension Preparer {
     ///
     /// - Parameters:
     ///   - name: of a prompt.
+    ///   - number: which that job will have: nobody else makes one meanwhile.
     ///   - recordsStart: its turn has come.
     /// - Returns: the outcome, or nil, with nothing done, where that cannot be: whatever it is, intake knows better; and files
     ///   that were replaced, for `keep` as soon as nothing waits for that.
-    func prepare(unnumbered name: String, recordsStart: Bool) async -> (PrepareOutcome?, replaced: [SwapFile.Spare]) {
+    func prepare(
+        unnumbered name: String, number: Int64, recordsStart: Bool
+    ) async -> (PrepareOutcome?, replaced: [SwapFile.Spare]) {
         // Trouble is met again, and reported, by intake and the claim of its job.
         guard var prompt = try? claim.open(unnumbered: Admission(name: name)),
             var prepared = try? await check(prompt.claimed, prompt.bytes)
@@ -24,93 +27,74 @@ extension Preparer {
         }
         prepared.saved = prompt.claimed
         if recordsStart, prepared.mayBeRecorded { prepared.recordStart(now: clock.wallMilliseconds()) }
-        let claimed = await claim(alone: OnItsWay(prompt: consume prompt, prepared: prepared))
+        let claimed = await claim(alone: OnItsWay(prompt: consume prompt, prepared: prepared), number: number)
         switch claimed.outcomes[0] {
         case .lost(Job.noNumber), .trouble([Job.noNumber], _): return (nil, claimed.replaced)
         case let outcome: return (outcome, claimed.replaced)
         }
     }
 
-    /// Claims a checked prompt, while its stamp is written aside and its run folder is made, and then puts both files in their places. One
+    /// Claims a checked prompt, while its run folder is made and its stamp is written aside, and then puts both files in their places. One
     /// outcome.
-    private func claim(alone one: OnItsWay) async -> Claimed {
-        let numbers = Mailbox<OpenPrompt?>()
-        let begun = Self.beginElsewhere { stampAside(one, numbers) }
-        let starting = one.prepared.isRecorded ? [one.prompt.job.id: one.prepared] : [:]
-        let committed = OtherProcessor.keepingThisOne {
-            // Where it gets no number, nobody is to wait for one.
-            defer { numbers.post(nil) }
-            return Result { try claim.commit([one.prompt], starting: starting) { numbers.post($0) }[0] }
+    private func claim(alone given: OnItsWay, number: Int64) async -> Claimed {
+        let making = Self.begin(on: SideThread.elsewhere) { run(of: given.prepared, number: number) }
+        let stamping = Self.begin(on: SideThread.here) { stamp(given) }
+        let starting = given.prepared.isRecorded ? [given.prompt.job.id: given.prepared] : [:]
+        let committed = SideThread.keepingThisOne { Result { try claim.commit([given.prompt], starting: starting)[0] } }
+        let (made, stamped) = (await making(), await stamping())
+        var one = (try? stamped.get()) ?? given
+        one.prepared.ready = made
+        do {
+            guard let prompt = try committed.get() else { return givenUp(one, .lost(Job.noNumber)) }
+            one.prompt = prompt
+            one.prepared.become(prompt)
+        } catch {
+            return givenUp(one, .trouble([Job.noNumber], Self.forUser(error)))
         }
-        let (stamped, readying) = await begun()
-        let aside = joined(stamped, await readying?.value)
+        if case .failure(let error) = stamped { return givenUp(one, trouble(one.prompt.job, error)) }
         var claimed = Claimed()
-        switch committed {
-        case .success(let prompt?):
-            do {
-                var one = try aside.get()
-                one.prompt = prompt
-                one.prepared.become(prompt)
-                claimed.outcomes = [try await settle(one, &claimed.replaced)]
-            } catch {
-                claimed.outcomes = [trouble(prompt.job, error)]
-            }
-        case .success(nil):
-            if case .success(let one) = aside { giveUp(one) }
-            claimed.outcomes = [.lost(one.prompt.job.id)]
-        case .failure(let error):
-            if case .success(let one) = aside { giveUp(one) }
-            claimed.outcomes = [.trouble([one.prompt.job.id], Self.forUser(error))]
+        do {
+            claimed.outcomes = [try await settle(one, &claimed.replaced)]
+        } catch {
+            claimed.outcomes = [trouble(one.prompt.job, error)]
         }
         return claimed
     }
 
-    /// Writes the stamped content aside, and begins with the run folder.
-    private func stampAside(
-        _ given: OnItsWay, _ numbers: Mailbox<OpenPrompt?>
-    ) -> (Result<OnItsWay, any Error>, Task<ReadyRun?, Never>?) {
+    private func givenUp(_ one: OnItsWay, _ outcome: PrepareOutcome) -> Claimed {
+        giveUp(one)
+        return Claimed(outcomes: [outcome])
+    }
+
+    /// The run folder of a job that has no number yet; its first child has begun in it.
+    private func run(of prepared: Prepared, number: Int64) -> ReadyRun? {
+        guard prepared.verdict.isReady else { return nil }
+        var foretold = prepared
+        foretold.foretell(number)
+        makeReady(&foretold, begins: true)
+        return foretold.ready
+    }
+
+    /// The same with its stamped content aside.
+    private func stamp(_ given: OnItsWay) -> Result<OnItsWay, any Error> {
         var one = given
         do {
             one.spare = try writeStamp(&one.prepared, mode: one.prompt.status.mode)
-        } catch {
-            return (.failure(error), nil)
-        }
-        let readying = one.prepared.verdict.isReady ? makingReady(one.prepared, numbers) : nil
-        do {
             try one.spare?.sync()
         } catch {
             giveUp(one)
-            return (.failure(error), readying)
+            return .failure(error)
         }
-        return (.success(one), readying)
+        return .success(one)
     }
 
-    /// Makes the run folder, once the job has the number after which it is named.
-    private func makingReady(_ prepared: Prepared, _ numbers: Mailbox<OpenPrompt?>) -> Task<ReadyRun?, Never> {
-        Task(executorPreference: WorkerThreads.shared) {
-            guard let prompt = numbers.next() else { return nil }
-            var prepared = prepared
-            prepared.become(prompt)
-            makeReady(&prepared)
-            return prepared.ready
-        }
-    }
-
-    private func joined(_ stamped: Result<OnItsWay, any Error>, _ run: ReadyRun??) -> Result<OnItsWay, any Error> {
-        guard let run = run ?? nil else { return stamped }
-        if case .failure = stamped { RunPath.removeUnused(run.directory, in: spool) }
-        return stamped.map { one in
-            var one = one
-            one.prepared.ready = run
-            return one
-        }
-    }
-
-    /// Does `body` at the same time as whatever follows, on another processor where there is one.
+    /// Does `body` at the same time as whatever follows.
     ///
     /// - Returns: waits for what comes of it.
-    private static func beginElsewhere<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> () async -> Value {
-        if let eventual = OtherProcessor.shared?.begin(body) { return { await eventual.value } }
+    private static func begin<Value: Sendable>(
+        on thread: SideThread?, _ body: @escaping @Sendable () -> Value
+    ) -> () async -> Value {
+        if let eventual = thread?.begin(body) { return { await eventual.value } }
         let task = Task(executorPreference: WorkerThreads.shared) { body() }
         return { await task.value }
     }

@@ -53,7 +53,9 @@ extension Preparer {
     }
 
     /// Makes the run folder of the attempt that comes next, and what its runner wants in it.
-    func makeReady(_ prepared: inout Prepared) {
+    ///
+    /// - Parameter begins: as soon as its claim is on disk it starts.
+    func makeReady(_ prepared: inout Prepared, begins: Bool = false) {
         guard let runner = runners[prepared.report.mode] else { return }
         var next = prepared
         if !next.isRecorded { next.countAttempt(now: clock.wallMilliseconds()) }
@@ -64,7 +66,7 @@ extension Preparer {
             next.ready = ReadyRun(directory: directory, attempt: attempt)
         }
         guard let request = try? request(next, settings, runDirectory: directory) else { return }
-        let attempt = runner.makeReady(request, on: prepared.isRecorded ? executor : nil)
+        let attempt = runner.makeReady(request, !prepared.isRecorded ? .files : begins ? .begun : .child, on: executor)
         prepared.ready = ReadyRun(directory: directory, attempt: attempt)
     }
 
@@ -76,6 +78,8 @@ extension Preparer {
         let ready = prepared.ready.flatMap { $0.directory == runDirectory ? $0.attempt : nil }.flatMap {
             $0.isStillThere ? $0 : nil
         }
+        // Before another script stands under its script's name.
+        if ready == nil { prepared.ready?.endBegun() }
         let path = try ready?.folder.path ?? RunPath.make(runDirectory, in: spool).path
         let carried = job.carriedJSON.flatMap { try? JSON.parse($0) }?.objectValue ?? []  // Written by us; unreadable means none.
         var request = AttemptRequest(
@@ -123,6 +127,12 @@ extension Prepared {
         (job.id, job.arrival, job.created) = (prompt.job.id, prompt.job.arrival, prompt.job.created)
         saved = prompt.claimed
         runDirectory = RunPath.renumbered(runDirectory, job: job.id)
+    }
+
+    /// Its job will have this number, which names its run folder.
+    mutating func foretell(_ number: Int64) {
+        job.id = number
+        runDirectory = RunPath.renumbered(runDirectory, job: number)
     }
 
     /// One attempt more, whose run folder has the date of `now`.

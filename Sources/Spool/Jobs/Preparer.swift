@@ -36,6 +36,9 @@ struct ReadyRun: Sendable {
     let directory: String
     /// What its runner has made in it.
     let attempt: ReadyAttempt?
+
+    /// Ends what has begun in it: its turn has not come after all.
+    func endBegun() { attempt?.first?.giveUp() }
 }
 
 /// What came of preparing a job.
@@ -162,7 +165,12 @@ struct Preparer: Sendable {
     /// What was made for a job that is not ours goes.
     func giveUp(_ one: OnItsWay) {
         if let spare = one.spare { swap.discard(spare) }
-        if let ready = one.prepared.ready { RunPath.removeUnused(ready.directory, in: spool) }
+        if let ready = one.prepared.ready { giveUp(ready) }
+    }
+
+    func giveUp(_ run: ReadyRun) {
+        run.endBegun()
+        RunPath.removeUnused(run.directory, in: spool)
     }
 
     private func outcome(_ end: ClaimEnd, _ job: Job) -> PrepareOutcome {

@@ -136,6 +136,11 @@ extension LedgerTransaction {
         return try require(id)
     }
 
+    /// The number of the job that is made next (AUTOINCREMENT: one more than the largest ever).
+    func nextNumber() throws -> Int64 {
+        try (number("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'", []) ?? 0) + 1
+    }
+
     public func job(_ id: Int64) throws -> Job? {
         try jobs("WHERE id = ?", [id]).first
     }

@@ -88,6 +88,11 @@ public struct OpenFile: ~Copyable, Sendable {
         }
     }
 
+    /// ftruncate(2).
+    func truncate(_ size: Int) throws(SystemCallError) {
+        try calls.run(.ftruncate, path) { ftruncate(descriptor, off_t(size)) }
+    }
+
     /// fsync(2): on return the file's data and metadata are on stable storage.
     public func sync() throws(SystemCallError) {
         try calls.run(.fsync, path) { fsync(descriptor) }

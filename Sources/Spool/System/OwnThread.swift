@@ -1,6 +1,6 @@
 // Work on a thread of its own: what blocks for as long as a child runs, what must live as long as a child (a thread's end is its
 // children's, PR_SET_PDEATHSIG), and what recurses deeper than a pool's thread has room for. A pool's threads are
-// `WorkerThreads`; one that stays, and begins with each thing on another processor, is `OtherProcessor`.
+// `WorkerThreads`; one that stays, and does each thing on a processor that is chosen, is `SideThread`.
 
 import CSystemCalls
 import Foundation
@@ -44,7 +44,7 @@ public final class Eventual<Value: Sendable>: Sendable {
 ///
 /// - Parameters:
 ///   - stackBytes: what the thread has room for; 16 KiB at least (pthread_attr_setstacksize(3)).
-///   - isElsewhere: it begins on another processor, because the caller has something else to do; `OtherProcessor` says why that is not
+///   - isElsewhere: it begins on another processor, because the caller has something else to do; `SideThread` says why that is not
 ///     left to the kernel.
 /// - Returns: what comes of it; nil, with nothing done, where no thread is to be had (EAGAIN, pthread_create(3)).
 func startThread<Value: Sendable>(

@@ -265,6 +265,7 @@ final class Bench: Sendable {
             return await live.run(command)
         }
         func makeReady(_ command: Command) -> ReadyCommand? { live.makeReady(command) }
+        func begin(_ ready: ReadyCommand, reading script: HeldScript) -> ReadyCommand? { live.begin(ready, reading: script) }
         func run(_ ready: ReadyCommand) async -> CommandResult {
             readyOnes.withLock { $0 += 1 }
             return await live.run(ready)
@@ -275,28 +276,31 @@ final class Bench: Sendable {
     private let text = "echo $INHERITED $FLOWSPOOL_PROMPT; echo NEXT=$FLOWSPOOL_JOB >> $FLOWSPOOL_ENV\n"
 
     private func run(
-        on executor: CountingExecutor, _ bench: Bench, change: (inout AttemptRequest) -> Void
+        on executor: CountingExecutor, _ bench: Bench, _ readiness: Readiness, change: (inout AttemptRequest) -> Void
     ) async throws -> AttemptResult {
         var request = bench.request([bench.block(1, text), bench.block(2, "echo $NEXT $INHERITED\n")])
-        let ready = try #require(ScriptRunner().makeReady(request, on: executor))
+        let ready = try #require(ScriptRunner().makeReady(request, readiness, on: executor))
         #expect(ready.first?.block == 1 && bench.log(1).isEmpty)
+        #expect((ready.first?.command.shell != nil) == (readiness == .begun))
         change(&request)
         request.ready = ready
         return await ScriptRunner().run(request, on: executor) { _ in }
     }
 
-    @Test func firstBlock_startsWithWhatWasMadeReady() async throws {
+    @Test(arguments: [Readiness.child, .begun])
+    func firstBlock_startsWithWhatWasMadeReady(_ readiness: Readiness) async throws {
         let (bench, executor) = (Bench(), CountingExecutor())
-        let result = try await run(on: executor, bench) { _ in }
+        let result = try await run(on: executor, bench, readiness) { _ in }
         #expect(result.outcome == .success && result.lastOKBlock == 2)
         #expect(bench.log(1) == "yes \(bench.scratch.file("active/p.md"))\n" && bench.log(2) == "7 yes\n")
         #expect(executor.readyOnes.withLock { $0 } == 1 && executor.commands.withLock { $0 } == 1)
     }
 
     /// The settings of the run, or the name of the file, are not what they were.
-    @Test(arguments: [0, 1]) func firstBlock_isMadeAnew_whereTheRequestHasChanged(_ what: Int) async throws {
+    @Test(arguments: [0, 1], [Readiness.child, .begun])
+    func firstBlock_isMadeAnew_whereTheRequestHasChanged(_ what: Int, _ readiness: Readiness) async throws {
         let (bench, executor) = (Bench(), CountingExecutor())
-        let result = try await run(on: executor, bench) {
+        let result = try await run(on: executor, bench, readiness) {
             if what == 0 { $0.environment["INHERITED"] = "no" } else { $0.promptPath = bench.scratch.file("active/p.7.md") }
         }
         #expect(result.outcome == .success && result.lastOKBlock == 2)
@@ -306,18 +310,19 @@ final class Bench: Sendable {
     }
 
     /// A limit of the attempt holds for a child that was made ready before its time began.
-    @Test func firstBlock_hasItsTimeLimit() async throws {
+    @Test(arguments: [Readiness.child, .begun]) func firstBlock_hasItsTimeLimit(_ readiness: Readiness) async throws {
         let (bench, executor) = (Bench(), CountingExecutor())
         var request = bench.request([bench.block(1, "sleep 1000\n") { $0.timeoutSeconds = 0.1 }])
-        request.ready = ScriptRunner().makeReady(request, on: executor)
+        request.ready = ScriptRunner().makeReady(request, readiness, on: executor)
         let result = await ScriptRunner().run(request, on: executor) { _ in }
         #expect(result.failureClass == .timeout && executor.readyOnes.withLock { $0 } == 1)
     }
 
     /// Where a block is to wait for its turn, nothing is held open for it.
-    @Test func withoutAnExecutor_onlyFilesAreMade() throws {
+    @Test func whereItsTurnIsFar_onlyFilesAreMade() throws {
         let bench = Bench()
-        let ready = try #require(ScriptRunner().makeReady(bench.request([bench.block(1, "true\n")]), on: nil))
+        let request = bench.request([bench.block(1, "true\n")])
+        let ready = try #require(ScriptRunner().makeReady(request, .files, on: CountingExecutor()))
         #expect(ready.first == nil && ready.files.contains(RunFolder.blockName(1)))
     }
 }

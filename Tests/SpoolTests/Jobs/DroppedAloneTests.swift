@@ -228,6 +228,39 @@ import Testing
         #expect(ending.succeeded == 60)
     }
 
+    /// Its shell has begun when the claim is committed, and waits. Where its run folder is taken away then, the block runs once all the same.
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func shellThatHasBegun_runsTheBlockOnce(_ isFolderTaken: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let trace = spool.folder.path + "/trace"
+        let begun = Mutex<[String]>([])
+        let calls = SystemCalls { call, path in
+            // It is claimed, and about to move to `active/`.
+            guard call == .renameat2, path.hasSuffix("/a.md"), begun.withLock({ $0.isEmpty }) else { return nil }
+            let shells = ProcessTable.ownChildren().compactMap(ProcessTable.runDirectory).filter {
+                $0.hasPrefix(spool.path + "/")
+            }
+            begun.withLock {
+                $0 = shells.map { String($0.dropFirst(spool.path.utf8.count)) } + [access(trace, F_OK) == 0 ? "ran" : ""]
+            }
+            if isFolderTaken, let run = shells.first { try? FileManager.default.removeItem(atPath: run) }
+            return nil
+        }
+        var names = ["first.md", "a.md"][...]
+        let ending = try await Watching(spool, calls: calls).run { job in
+            guard let name = names.popFirst() else { return nil }
+            if job != nil { try? FileManager.default.removeItem(atPath: trace) }
+            try spool.drop(name, "echo \(name) >> $OUT/trace")
+            return name
+        }
+        #expect(ending.succeeded == 2)
+        #expect(begun.withLock { $0.count == 2 && $0[0].hasSuffix("/2/attempt-1") && $0[1].isEmpty })
+        #expect(try String(contentsOfFile: trace, encoding: .utf8) == "a.md\n")
+        #expect(try spool.ledger().read { try $0.attempts(of: 2) }.map(\.outcome) == [.success])
+        #expect(ProcessTable.ownChildren().compactMap(ProcessTable.runDirectory).allSatisfy { !$0.hasPrefix(spool.path + "/") })
+    }
+
     /// A person cancels it between the commit and its start: the request is not lost.
     @Test(.timeLimit(.minutes(1))) func cancelledWhileItBecomesAJob_neverRuns() async throws {
         let spool = try TestSpool()

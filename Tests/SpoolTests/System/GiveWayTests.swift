@@ -17,6 +17,17 @@ import Testing
         #expect(policies == [Self.other, 0, Self.batch, 0, Self.other])
     }
 
+    /// Only the length of its turns is another.
+    @Test func thread_takesShortTurns_andKeepsPolicyAndPriority() async {
+        let seen = await onThread {
+            let (process, thread) = (__priority_which_t(PRIO_PROCESS.rawValue), id_t(flowspool_thread_id()))
+            setpriority(process, thread, 5)
+            func state() -> [Int32] { [sched_getscheduler(0), getpriority(process, thread)] }
+            return [[flowspool_take_short_turns(1)], state(), [flowspool_take_short_turns(0)], state()]
+        }
+        #expect(seen == [[0], [Self.other, 5], [0], [Self.other, 5]])
+    }
+
     @Test func policyThatSomebodyHasChosen_stays() async {
         let policies = await onThread {
             var none = sched_param()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Spool
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct OtherProcessorTests {
+@Suite(.serialized, .timeLimit(.minutes(1))) struct SideThreadTests {
     /// How many processors a thread of this process may run on (proc(5)).
     private static func processors(ofThread id: String = "thread-self") -> Int? {
         let path = id == "thread-self" ? "/proc/thread-self/status" : "/proc/self/task/\(id)/status"
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test func work_goesOnElsewhere_andItsResultComesBack() async throws {
-        let other = try #require(OtherProcessor())
+        let other = try #require(SideThread(.elsewhere))
         for round in 0..<200 {
             let thread = flowspool_thread_id()
             let began = try #require(other.begin { (flowspool_thread_id(), round) })
@@ -28,7 +28,7 @@ import Testing
 
     /// It keeps away from one processor, where there are others, until it has ended.
     @Test func work_leavesTheProcessorOfItsOrderAlone_andIsFreeAfterwards() async throws {
-        let other = try #require(OtherProcessor())
+        let other = try #require(SideThread(.elsewhere))
         let all = try #require(Self.processors())
         // Until the thread runs, it cannot be sent anywhere.
         let thread = await other.begin { flowspool_thread_id() }?.value
@@ -39,14 +39,26 @@ import Testing
         }
     }
 
+    /// It keeps to one processor until it has ended.
+    @Test func workThatIsOrderedHere_keepsToOneProcessor_andIsFreeAfterwards() async throws {
+        let here = try #require(SideThread(.here))
+        let all = try #require(Self.processors())
+        let thread = await here.begin { flowspool_thread_id() }?.value
+        for _ in 0..<20 {
+            let began = try #require(here.begin { Self.processors() })
+            #expect(await began.value == 1)
+            #expect(Self.processors(ofThread: "\(try #require(thread))") == all)
+        }
+    }
+
     @Test func thread_staysWhereItIs_forAsLongAsItIsAskedTo() throws {
         let all = try #require(Self.processors())
-        let (count, result) = OtherProcessor.keepingThisOne { (Self.processors(), 7) }
+        let (count, result) = SideThread.keepingThisOne { (Self.processors(), 7) }
         #expect(count == 1 && result == 7 && Self.processors() == all)
     }
 
     @Test func secondWork_isNotTaken_untilTheFirstHasEnded() async throws {
-        let other = try #require(OtherProcessor())
+        let other = try #require(SideThread(.elsewhere))
         let gate = DispatchSemaphore(value: 0)
         let first = try #require(other.begin { gate.wait() })
         #expect(other.begin { Issue.record("it must not be done") } == nil)
@@ -69,7 +81,7 @@ import Testing
         let made = pthread_create(
             &thread, &attributes,
             { argument in
-                argument?.assumingMemoryBound(to: Int.self).pointee = OtherProcessorTests.processors() ?? 0
+                argument?.assumingMemoryBound(to: Int.self).pointee = SideThreadTests.processors() ?? 0
                 return nil
             }, &count)
         #expect(made == 0 && pthread_join(thread, nil) == 0 && count == max(1, all - 1))
