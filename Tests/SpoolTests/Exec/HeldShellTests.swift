@@ -112,6 +112,17 @@ import Testing
         #expect(bench.events.withLock { $0.count } == 2)
     }
 
+    /// It is gone before another script stands under the name that it is about to open.
+    @Test func shellOfAnotherRequest_isGoneBeforeTheBlockRuns() async throws {
+        let pid = bench.scratch.file("pid")
+        let request = request("kill -0 $(cat \(pid)) 2> /dev/null || echo gone\n")
+        let ready = begin(request)
+        bench.scratch.write("pid", "\(try shell(ready).child.pid)")
+        var other = request
+        other.environment["INHERITED"] = "no"
+        #expect(await run(other, ready).outcome == .success && bench.log(1) == "gone\n")
+    }
+
     /// Held for longer than a lease is relied on, or not to be written: it is not let go then, and its file is free.
     @Test(arguments: [(0, nil), (600, ENOSPC)] as [(Double, Int32?)])
     func shellThatCannotBeReleased_isEnded(_ secondsMax: Double, _ fault: Int32?) async throws {

@@ -244,14 +244,19 @@ import Testing
             begun.withLock {
                 $0 = shells.map { String($0.dropFirst(spool.path.utf8.count)) } + [access(trace, F_OK) == 0 ? "ran" : ""]
             }
-            if isFolderTaken, let run = shells.first { try? FileManager.default.removeItem(atPath: run) }
+            guard isFolderTaken, let run = shells.first else { return nil }
+            let pids = ProcessTable.ownChildren().filter { ProcessTable.runDirectory(of: $0) == run }
+            try? FileManager.default.removeItem(atPath: run)
+            try? Data("\(pids[0])".utf8).write(to: URL(fileURLWithPath: spool.folder.path + "/pid"))
             return nil
         }
         var names = ["first.md", "a.md"][...]
         let ending = try await Watching(spool, calls: calls).run { job in
             guard let name = names.popFirst() else { return nil }
             if job != nil { try? FileManager.default.removeItem(atPath: trace) }
-            try spool.drop(name, "echo \(name) >> $OUT/trace")
+            // By then the shell is gone whose folder was taken: it might open the script that stands there now.
+            let check = "if [ -f $OUT/pid ] && kill -0 $(cat $OUT/pid) 2> /dev/null; then echo alive >> $OUT/trace; fi"
+            try spool.drop(name, "echo \(name) >> $OUT/trace\n\(check)")
             return name
         }
         #expect(ending.succeeded == 2)
