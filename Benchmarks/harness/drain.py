@@ -33,6 +33,10 @@ def contract_sqlite_spawn(folder, count, width):
     return contract_spawn(folder, count, width, "sqlite")
 
 
+def contract_ahead_spawn(folder, count, width):
+    return contract_spawn(folder, count, width, "sqlite", "ahead")
+
+
 def bash_loop(folder, count, _width):
     return run(["bash", "-c", f"for ((i = 0; i < {count}; i++)); do bash -c :; done"], folder)
 
@@ -92,6 +96,7 @@ ONE = {
     "limit: durable spawn": durable_spawn,
     "limit: the contract": contract_spawn,
     "limit: the contract, SQLite": contract_sqlite_spawn,
+    "limit: the contract, SQLite, shells ahead": contract_ahead_spawn,
     "flowspool": flowspool_watch,
     "bash loop": bash_loop,
     "task-spooler": task_spooler,
@@ -103,6 +108,7 @@ TWO = {
     "limit: durable spawn": durable_spawn,
     "limit: the contract": contract_spawn,
     "limit: the contract, SQLite": contract_sqlite_spawn,
+    "limit: the contract, SQLite, shells ahead": contract_ahead_spawn,
     "flowspool": flowspool_watch,
     "xargs": xargs,
     "task-spooler": task_spooler,

@@ -50,8 +50,9 @@ def table(header, rows):
     return lines + ["| " + " | ".join(row) + " |" for row in rows] + [""]
 
 
-# The tightest limit: every step that is promised, and the ledger's transactions.
+# The tightest limits: every step that is promised, and the ledger's transactions.
 CONTRACT = "limit: the contract, SQLite"
+CONTRACT_AHEAD = "limit: the contract, SQLite, shells ahead"
 P50, P99 = (lambda values: percentile(values, 0.5)), (lambda values: percentile(values, 0.99))
 
 
@@ -69,9 +70,10 @@ def goals(results):
                      "reached" if met else "**not reached**"])
 
     def compared(what, bound, workload, base, at_least=False, reduce=None):
-        """A ratio to another contestant, and that of the contract in C, with its ledger, to the same."""
+        """A ratio to another contestant, and that of the contract in C, with its ledger, to the same: of its two ways the better one."""
+        limits = [found for name in (CONTRACT, CONTRACT_AHEAD) if (found := ratios(results, workload, name, base, reduce))]
         goal(what, bound, ratios(results, workload, us, base, reduce), at_least,
-             limit=ratios(results, workload, CONTRACT, base, reduce))
+             limit=(max if at_least else min)(limits, key=median, default=()))
 
     bare, us = "limit: bare spawn", "flowspool"
     compared("drain, 1 at a time, of the bare spawn loop", 0.85, "drain 1", bare, True)
@@ -180,7 +182,7 @@ def write(results):
     reached = goals(results)
     if reached:
         lines += ["## Figures to reach", "",
-                  "The column *limit* has the same figure for the contract in C with a SQLite ledger; for a command's start, for a program in C that starts the parser.",
+                  "The column *limit* has the same figure for the contract in C with a SQLite ledger, of its two ways in a drain the better one; for a command's start, for a program in C that starts the parser.",
                   ""]
         lines += table(["figure", "to reach", "measured", "limit", ""], reached)
     lines += ["## Machine and versions", ""]

@@ -134,9 +134,8 @@ static inline void file(struct job *jobs, int count) {
     }
 }
 
-// Starts `bash -c COMMAND` with its output in the log.
-static inline pid_t start(const struct job *job, const char *command) {
-    char *const arguments[] = {"bash", "-c", (char *)command, NULL};
+// Starts a shell with its output in the log.
+static inline pid_t start_shell(const struct job *job, char *const arguments[]) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, job->log, 1);
@@ -149,6 +148,10 @@ static inline pid_t start(const struct job *job, const char *command) {
     }
     posix_spawn_file_actions_destroy(&actions);
     return pid;
+}
+
+static inline pid_t start(const struct job *job, const char *command) {
+    return start_shell(job, (char *[]){"bash", "-c", (char *)command, NULL});
 }
 
 // Makes and opens what stands in the working folder.
