@@ -54,7 +54,7 @@ int flowspool_give_way(void) {
     return sched_getscheduler(0) == SCHED_OTHER ? sched_setscheduler(0, SCHED_BATCH, &none) : 0;
 }
 
-static int take_turns(int are_short, uint64_t flags) {
+static int set_turns(int are_short, uint64_t flags) {
     // As <linux/sched/types.h> has it, which cannot be included beside <sched.h>; its first version (SCHED_ATTR_SIZE_VER0).
     struct {
         uint32_t size, policy;
@@ -72,11 +72,11 @@ static int take_turns(int are_short, uint64_t flags) {
     return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
-int flowspool_take_short_turns(int are_short) { return take_turns(are_short, 0); }
+int flowspool_take_short_turns(int are_short) { return set_turns(are_short, 0); }
 
 int flowspool_always_take_short_turns(void) {
     const uint64_t reset_on_fork = 1;
-    return take_turns(1, reset_on_fork);
+    return set_turns(1, reset_on_fork);
 }
 
 int flowspool_take_turns(void) {

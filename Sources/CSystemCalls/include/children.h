@@ -18,7 +18,8 @@ struct flowspool_child {
 enum flowspool_step { flowspool_step_clone, flowspool_step_directory, flowspool_step_descriptors, flowspool_step_exec };
 
 /// Starts `child` as the leader of a process group of its own, with default signal actions, an empty signal mask, no
-/// descriptor above 2, the processors of this process's first thread, and SIGKILL as the signal it gets when the calling *thread* ends (PR_SET_PDEATHSIG, prctl(2)).
+/// descriptor above 2, the processors of this process's first thread, and SIGKILL as the signal it gets when the calling
+/// *thread* ends (PR_SET_PDEATHSIG, prctl(2)).
 ///
 /// Returns 0 once the new program runs; else errno, `step` says where, and no child is left. `pidfd` is close-on-exec.
 int flowspool_start(const struct flowspool_child *child, pid_t *pid, int *pidfd, enum flowspool_step *step);

@@ -36,6 +36,9 @@ int flowspool_stay_here(struct flowspool_processors *allowed);
 /// policy somebody has chosen keeps it.
 int flowspool_give_way(void);
 
+/// Ends that: the calling thread is scheduled as the process's first thread is. 0, or -1 and errno.
+int flowspool_take_turns(void);
+
 /// From now on the calling thread runs in turns of 0.1 ms (sched_setattr(2), `sched_runtime` of SCHED_OTHER, which Linux has taken for
 /// that since 6.12): when it wakes up, it need not wait for the turn of one that runs on its processor. What it starts meanwhile inherits
 /// that. `are_short` 0 ends it. 0, or -1 and errno; a thread whose policy somebody has chosen keeps it.
@@ -43,6 +46,3 @@ int flowspool_take_short_turns(int are_short);
 
 /// The same for good, and what the thread starts does not inherit it (SCHED_RESET_ON_FORK).
 int flowspool_always_take_short_turns(void);
-
-/// Ends that: the calling thread is scheduled as the process's first thread is. 0, or -1 and errno.
-int flowspool_take_turns(void);
