@@ -16,6 +16,8 @@ FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 # debug builds faster; release runs faster.
 CONFIG ?= release
+# The folder of the toolchain's programs, for the shell to find.
+TOOLCHAIN := $$(dirname "$$(readlink -f "$$(command -v swift)")")
 # The Swift runtime goes into the binary: it starts in about half the time, and runs where no toolchain is installed.
 # Its debug sections stay out (-S): 30 MB that nobody reads, while crash traces keep their names.
 # Nothing looks its symbols up by name (dlsym), so none is exported: 43,000 of them would be searched at each start.
@@ -33,7 +35,7 @@ RELEASE_FLAGS = --static-swift-stdlib --disable-local-rpath -Xlinker -S -Xlinker
 STARTUP_SYMBOLS := $(CURDIR)/scripts/startup-symbols.txt
 PACKED_FLAGS = -Xswiftc -use-ld=lld -Xlinker -z -Xlinker pack-relative-relocs \
 	-Xlinker --symbol-ordering-file -Xlinker "$(STARTUP_SYMBOLS)" -Xlinker --no-warn-symbol-ordering
-CAN_LINK_PACKED := $(shell test -x "$$(dirname "$$(readlink -f "$$(command -v swift)")")/ld.lld" && \
+CAN_LINK_PACKED := $(shell test -x "$(TOOLCHAIN)/ld.lld" && \
 	printf 'glibc 2.36\n%s\n' "$$(getconf GNU_LIBC_VERSION)" | sort -VC && echo yes)
 # Holds a link to that archive, and no library that could be chosen in its place.
 ARCHIVES := $(CURDIR)/.build/archives
@@ -63,7 +65,7 @@ build: setup archives ## build the binary (CONFIG=release or debug)
 
 archives:
 	@mkdir -p "$(ARCHIVES)"
-	@bin=$$(dirname "$$(readlink -f "$$(command -v swift)")"); archive=$$(PATH="$$bin:$$PATH" clang -print-file-name=libstdc++.a || true); \
+	@bin=$(TOOLCHAIN); archive=$$(PATH="$$bin:$$PATH" clang -print-file-name=libstdc++.a || true); \
 	if [ -f "$$archive" ]; then ln -sf "$$archive" "$(ARCHIVES)/"; fi
 
 run: build ## set up, build, and watch spool/ in the foreground
