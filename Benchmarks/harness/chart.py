@@ -4,7 +4,7 @@ from html import escape
 
 from . import report
 
-WIDTH, LEFT, RIGHT, ROW, TITLE = 760, 170, 130, 24, 40
+WIDTH, LEFT, RIGHT, ROW, TITLE = 900, 290, 130, 24, 40
 # Readable on a light and on a dark page, and told apart without colour by their labels.
 COLOURS = {"flowspool": "#2f6fde", "limit": "#8a8f98", "peer": "#c9a24b"}
 

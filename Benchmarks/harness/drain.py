@@ -4,7 +4,9 @@ Each contestant is a function (folder, count, width) → seconds. The clock runs
 queues that cannot be filled cheaply beforehand, task-spooler and nq, are filled within that time, which is their faster way.
 """
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 
 from . import machine
@@ -35,6 +37,25 @@ def contract_sqlite_spawn(folder, count, width):
 
 def contract_ahead_spawn(folder, count, width):
     return contract_spawn(folder, count, width, "sqlite", "ahead")
+
+
+def contract_own_ledger_spawn(folder, count, width, *how):
+    """With the ledger that flowspool makes in an empty spool, so that tables of another form are an error here."""
+    spool = os.path.join(folder, "jobs")
+    os.makedirs(spool)
+    run([flowspool(), "watch", "--spool", spool, "--drain", "--profile", "poc"], machine.REPOSITORY)
+    seconds = contract_spawn(folder, count, width, "flowspool", *how)
+    with contextlib.closing(sqlite3.connect(os.path.join(spool, ".flowspool", "ledger.sqlite"))) as ledger:
+        rows = ledger.execute(
+            "SELECT (SELECT n FROM counts WHERE state = 'done'), (SELECT count(*) FROM attempts WHERE outcome = 'success'),"
+            " (SELECT count(*) FROM transitions), (SELECT count(*) FROM findings)").fetchone()
+    if rows != (count, count, count * 4, count * 3):
+        raise RuntimeError(f"the ledger has {rows}")
+    return seconds
+
+
+def contract_own_ledger_ahead_spawn(folder, count, width):
+    return contract_own_ledger_spawn(folder, count, width, "ahead")
 
 
 def bash_loop(folder, count, _width):
@@ -97,6 +118,8 @@ ONE = {
     "limit: the contract": contract_spawn,
     "limit: the contract, SQLite": contract_sqlite_spawn,
     "limit: the contract, SQLite, shells ahead": contract_ahead_spawn,
+    "limit: the contract, own ledger": contract_own_ledger_spawn,
+    "limit: the contract, own ledger, shells ahead": contract_own_ledger_ahead_spawn,
     "flowspool": flowspool_watch,
     "bash loop": bash_loop,
     "task-spooler": task_spooler,
@@ -109,6 +132,8 @@ TWO = {
     "limit: the contract": contract_spawn,
     "limit: the contract, SQLite": contract_sqlite_spawn,
     "limit: the contract, SQLite, shells ahead": contract_ahead_spawn,
+    "limit: the contract, own ledger": contract_own_ledger_spawn,
+    "limit: the contract, own ledger, shells ahead": contract_own_ledger_ahead_spawn,
     "flowspool": flowspool_watch,
     "xargs": xargs,
     "task-spooler": task_spooler,

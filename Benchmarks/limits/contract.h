@@ -3,10 +3,19 @@
 // asked for (`open_contract`), else 200 bytes stand for what a transaction writes.
 #pragma once
 #include "common.h"
-#include "ledger.h"
+#include "flowspool_ledger.h"
 #include <pthread.h>
 
 enum { GROUP = 8, FOLDER_SYNC_EACH = 64 };
+
+// What makes claims and ends durable.
+enum records {
+    RECORDS_OF_200_BYTES,
+    // The least that the guarantees can do with (ledger.h).
+    SMALL_LEDGER,
+    // flowspool's own tables and rows. A start is recorded by itself, ahead of its turn, and ends by whoever calls `record`.
+    FLOWSPOOL_LEDGER,
+};
 
 struct job {
     char name[256];
@@ -14,6 +23,7 @@ struct job {
 };
 
 static int top, active, done, runs, journal, log_file, state_file;
+static enum records records;
 // The connection does one thing at a time.
 static pthread_mutex_t ledger_turn = PTHREAD_MUTEX_INITIALIZER;
 
@@ -29,20 +39,33 @@ static inline void append_records(int count) {
     check(fdatasync(journal), "fdatasync");
 }
 
-static inline void commit_records(const struct job *jobs, int count, void (*record)(int number, const char *name)) {
+typedef void (*record)(int number, const char *name);
+
+static inline void begin_commit(void) {
     pthread_mutex_lock(&ledger_turn);
     step(begin_statement);
-    for (int i = 0; i < count; i++) record(jobs[i].number, jobs[i].name);
+}
+
+static inline void end_commit(void) {
     step(commit_statement);
     pthread_mutex_unlock(&ledger_turn);
 }
 
-// Makes what is to be recorded of each job durable, while the files of the group are synced by as many threads.
-static inline void commit(const struct job *jobs, int *files, int count, void (*record)(int number, const char *name)) {
+static inline void record_each(const struct job *jobs, int count, record record) {
+    for (int i = 0; i < count; i++) record(jobs[i].number, jobs[i].name);
+}
+
+// Makes what is to be recorded of each job durable (`record`, or nothing), while the files of the group are synced by as many threads.
+static inline void commit(const struct job *jobs, int *files, int count, record record) {
     pthread_t threads[GROUP];
     for (int i = 0; i < count; i++) pthread_create(&threads[i], NULL, sync_one, (void *)(intptr_t)files[i]);
-    if (ledger) commit_records(jobs, count, record);
-    else append_records(count);
+    if (!ledger) {
+        append_records(count);
+    } else if (record) {
+        begin_commit();
+        record_each(jobs, count, record);
+        end_commit();
+    }
     for (int i = 0; i < count; i++) {
         pthread_join(threads[i], NULL);
         close(files[i]);
@@ -91,7 +114,7 @@ static inline void prepare(struct job *jobs, int count) {
         close(fd);
         files[i] = write_aside(active, jobs[i].name, content, length, 1200);
     }
-    commit(jobs, files, count, record_claim);
+    commit(jobs, files, count, records == FLOWSPOOL_LEDGER ? record_own_claim : record_claim);
     for (int i = 0; i < count; i++) {
         char aside[300];
         snprintf(aside, sizeof aside, ".%s.new", jobs[i].name);
@@ -121,7 +144,7 @@ static inline void file(struct job *jobs, int count) {
         for (int event = 0; event < 3; event++) check((int)write(log_file, line, 110), "log");
         check((int)write(state_file, line, 30), "state");
     }
-    commit(jobs, files, count, record_end);
+    commit(jobs, files, count, records == FLOWSPOOL_LEDGER ? NULL : record_end);
     for (int i = 0; i < count; i++) {
         snprintf(path, sizeof path, ".%s.new", jobs[i].name);
         check(renameat(active, path, active, jobs[i].name), "stamp");
@@ -154,10 +177,9 @@ static inline pid_t start(const struct job *job, const char *command) {
     return start_shell(job, (char *[]){"bash", "-c", (char *)command, NULL});
 }
 
-// Makes and opens what stands in the working folder.
-//
-// `with_ledger`: transactions of a SQLite database are what makes claims and ends durable, as in flowspool.
-static inline void open_contract(int with_ledger) {
+// Makes and opens what stands in the working folder; flowspool's ledger has to be there.
+static inline void open_contract(enum records wanted) {
+    records = wanted;
     // The names of the files are skipped when prompts are listed.
     journal = check(open("journal", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), "journal");
     log_file = check(open(".log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), ".log");
@@ -168,9 +190,11 @@ static inline void open_contract(int with_ledger) {
         if (mkdir(folders[i], 0700) != 0 && errno != EEXIST) check(-1, folders[i]);
         *places[i] = check(open(folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC), folders[i]);
     }
-    if (with_ledger) {
+    if (records == SMALL_LEDGER) {
         check(mkdir(".flowspool", 0700), ".flowspool");
         open_ledger(".flowspool/ledger.sqlite");
+    } else if (records == FLOWSPOOL_LEDGER) {
+        open_own_ledger(".flowspool/ledger.sqlite");
     }
     top = check(open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), ".");
 }

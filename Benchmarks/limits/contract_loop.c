@@ -1,9 +1,11 @@
 // Limit of "drain" with every file and every sync that flowspool promises, and nothing else: no YAML, no checks; with `sqlite` the
-// transactions of a ledger, else a record of 200 bytes in place of each. As a runner that knows all the work in advance would do it:
+// transactions of a small ledger, else a record of 200 bytes in place of each. As a runner that knows all the work in advance would do it:
 // one thread prepares groups of eight, one for each of WIDTH children starts them and waits, one files groups of those that ended; the
-// files of a group are synced at the same time. With `ahead` as well each shell begins while the one before it runs, and waits for its
-// script in open(2), which a lease keeps shut until its turn. Prints the seconds that took.
-// Usage: contract_loop FOLDER WIDTH [sqlite [ahead]] (FOLDER/active, done, runs, journal and .flowspool are made)
+// files of a group are synced at the same time. With `flowspool` the ledger is the one that flowspool has made in FOLDER, with its rows: all
+// jobs are admitted in one transaction first, and another thread commits ends together with the starts of as many that come next, so
+// that no more attempts than can begin at once are on record as started. With `ahead` as well each shell begins while the one before it
+// runs, and waits for its script in open(2), which a lease keeps shut until its turn. Prints the seconds that took.
+// Usage: contract_loop FOLDER WIDTH [sqlite|flowspool [ahead]] (FOLDER/active, done, runs, journal and, for sqlite, .flowspool are made)
 #include "contract.h"
 #include <dirent.h>
 #include <stdbool.h>
@@ -18,8 +20,12 @@ struct queue {
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
-static struct queue ready = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-static struct queue ended = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+#define EMPTY_QUEUE {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}
+// Claimed, started on record, over, over on record: with flowspool's ledger all four, else the second and the last.
+static struct queue claimed = EMPTY_QUEUE, ready = EMPTY_QUEUE, over = EMPTY_QUEUE, ended = EMPTY_QUEUE;
+static struct queue *held = &ready, *ran = &ended;
+static int width;
+static bool is_ahead;
 
 static void put(struct queue *queue, struct job job) {
     pthread_mutex_lock(&queue->lock);
@@ -54,17 +60,25 @@ static void close_queue(struct queue *queue) {
 static void hand_on(struct job *jobs, int count) {
     for (int i = 0; i < count; i++) make_run(&jobs[i]);
     prepare(jobs, count);
-    for (int i = 0; i < count; i++) put(&ready, jobs[i]);
+    for (int i = 0; i < count; i++) put(held, jobs[i]);
+}
+
+static int is_prompt(const struct dirent *entry) {
+    return entry->d_type == DT_REG && entry->d_name[0] != '.' && strncmp(entry->d_name, "journal", 7) != 0;
 }
 
 static void *prepare_all(void *unused) {
     (void)unused;
     struct dirent **names;
-    int found = check(scandir(".", &names, NULL, alphasort), "scandir");
+    int found = check(scandir(".", &names, is_prompt, alphasort), "scandir");
     struct job group[GROUP];
     int waiting = 0, number = 0;
+    if (records == FLOWSPOOL_LEDGER) {
+        begin_commit();
+        for (int i = 0; i < found; i++) record_own_admission(i + 1, names[i]->d_name);
+        end_commit();
+    }
     for (int i = 0; i < found; i++) {
-        if (names[i]->d_type != DT_REG || names[i]->d_name[0] == '.' || !strncmp(names[i]->d_name, "journal", 7)) continue;
         snprintf(group[waiting].name, sizeof group[waiting].name, "%s", names[i]->d_name);
         group[waiting++].number = ++number;
         if (waiting == GROUP) {
@@ -73,7 +87,7 @@ static void *prepare_all(void *unused) {
         }
     }
     if (waiting > 0) hand_on(group, waiting);
-    close_queue(&ready);
+    close_queue(held);
     return NULL;
 }
 
@@ -83,8 +97,6 @@ struct running {
     pid_t pid;
     int script;
 };
-static bool is_ahead;
-
 static struct running begin(struct job job) {
     struct running running = {.job = job, .script = -1};
     if (!is_ahead) {
@@ -123,8 +135,45 @@ static void *run_all(void *unused) {
             fprintf(stderr, "child %d ended with status %d\n", now.pid, status);
             exit(1);
         }
-        put(&ended, now.job);
+        put(ran, now.job);
     }
+    return NULL;
+}
+
+// Puts the starts of up to `most` jobs on record, and with them the ends of those that are over, in one transaction.
+static int record_starts(int most, const struct job *ends, int end_count) {
+    struct job starts[GROUP];
+    int count = take(&claimed, starts, most < GROUP ? most : GROUP);
+    if (count + end_count > 0) {
+        begin_commit();
+        record_each(ends, end_count, record_own_end);
+        record_each(starts, count, record_own_start);
+        end_commit();
+    }
+    for (int i = 0; i < count; i++) put(&ready, starts[i]);
+    return count;
+}
+
+static void *record_all(void *unused) {
+    (void)unused;
+    struct job group[GROUP];
+    // As many as run, and as many whose shells begin meanwhile; without these, one that is ready for the slot that falls free first.
+    int free = is_ahead ? width * 2 : width + 1, started = 0, taken;
+    while (free > 0 && (taken = record_starts(free, NULL, 0)) > 0) {
+        free -= taken;
+        started += taken;
+    }
+    while (started > 0) {
+        int count = take(&over, group, GROUP);
+        free += count;
+        started -= count;
+        taken = record_starts(free, group, count);
+        if (taken == 0) close_queue(&ready);
+        free -= taken;
+        started += taken;
+        for (int i = 0; i < count; i++) put(&ended, group[i]);
+    }
+    close_queue(&ready);
     return NULL;
 }
 
@@ -137,22 +186,28 @@ static void *file_all(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    int with_ledger = argc >= 4 && strcmp(argv[3], "sqlite") == 0;
-    is_ahead = with_ledger && argc == 5 && strcmp(argv[4], "ahead") == 0;
-    if (argc != 3 + with_ledger + is_ahead) {
-        fprintf(stderr, "usage: contract_loop FOLDER WIDTH [sqlite [ahead]]\n");
+    enum records wanted = argc < 4 ? RECORDS_OF_200_BYTES : strcmp(argv[3], "flowspool") == 0 ? FLOWSPOOL_LEDGER : SMALL_LEDGER;
+    is_ahead = argc == 5 && strcmp(argv[4], "ahead") == 0;
+    if (argc < 3 || argc != 3 + (wanted != RECORDS_OF_200_BYTES) + is_ahead || (wanted == SMALL_LEDGER && strcmp(argv[3], "sqlite") != 0)) {
+        fprintf(stderr, "usage: contract_loop FOLDER WIDTH [sqlite|flowspool [ahead]]\n");
         return 64;
     }
-    int width = atoi(argv[2]);
+    width = atoi(argv[2]);
     check(chdir(argv[1]), argv[1]);
-    open_contract(with_ledger);
+    open_contract(wanted);
     int64_t began = now_ns();
-    pthread_t preparer, filer, *runners = calloc((size_t)width, sizeof *runners);
+    pthread_t preparer, recorder, filer, *runners = calloc((size_t)width, sizeof *runners);
+    if (wanted == FLOWSPOOL_LEDGER) {
+        held = &claimed;
+        ran = &over;
+    }
     pthread_create(&preparer, NULL, prepare_all, NULL);
+    if (wanted == FLOWSPOOL_LEDGER) pthread_create(&recorder, NULL, record_all, NULL);
     pthread_create(&filer, NULL, file_all, NULL);
     for (int i = 0; i < width; i++) pthread_create(&runners[i], NULL, run_all, NULL);
     pthread_join(preparer, NULL);
     for (int i = 0; i < width; i++) pthread_join(runners[i], NULL);
+    if (wanted == FLOWSPOOL_LEDGER) pthread_join(recorder, NULL);
     close_queue(&ended);
     pthread_join(filer, NULL);
     check(fsync(done), "fsync done");

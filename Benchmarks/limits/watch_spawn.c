@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
     int is_durable = strcmp(argv[3], "durable") == 0, with_ledger = strcmp(argv[3], "contract-sqlite") == 0;
     int is_contract = with_ledger || strcmp(argv[3], "contract") == 0;
     check(chdir(argv[1]), argv[1]);
-    open_contract(with_ledger);
+    open_contract(with_ledger ? SMALL_LEDGER : RECORDS_OF_200_BYTES);
     int notify = check(inotify_init1(IN_CLOEXEC), "inotify_init1");
     check(inotify_add_watch(notify, ".", IN_MOVED_TO), "inotify_add_watch");
     // The run folder of the next job is made while nothing is to be done.
