@@ -2,15 +2,20 @@
 // transactions of a small ledger, else a record of 200 bytes in place of each. As a runner that knows all the work in advance would do it:
 // one thread prepares groups of eight, one for each of WIDTH children starts them and waits, one files groups of those that ended; the
 // files of a group are synced at the same time. With `flowspool` the ledger is the one that flowspool has made in FOLDER, with its rows: all
-// jobs are admitted in one transaction first, and another thread commits ends together with the starts of as many that come next, so
-// that no more attempts than can begin at once are on record as started. With `ahead` as well each shell begins while the one before it
-// runs, and waits for its script in open(2), which a lease keeps shut until its turn. Prints the seconds that took.
+// jobs are admitted in one transaction first, and another thread commits the ends that there are, with the starts of as many that come
+// next: only a few attempts that have not begun are on record as started, and no end waits for another. With `ahead` as well each shell
+// begins while the one before it runs, and waits for its script in open(2), which a lease keeps shut until its turn. Prints the seconds
+// that took.
 // Usage: contract_loop FOLDER WIDTH [sqlite|flowspool [ahead]] (FOLDER/active, done, runs, journal and, for sqlite, .flowspool are made)
 #include "contract.h"
 #include <dirent.h>
 #include <stdbool.h>
 
-enum { AHEAD = 16 };
+enum {
+    AHEAD = 16,
+    // Attempts on record as started, for each slot. With two a drain takes a fifth longer, with eight no less.
+    STARTED_EACH = 4,
+};
 
 // A bounded queue between two threads.
 struct queue {
@@ -157,8 +162,8 @@ static int record_starts(int most, const struct job *ends, int end_count) {
 static void *record_all(void *unused) {
     (void)unused;
     struct job group[GROUP];
-    // As many as run, and as many whose shells begin meanwhile; without these, one that is ready for the slot that falls free first.
-    int free = is_ahead ? width * 2 : width + 1, started = 0, taken;
+    // Those that run, and enough that nobody waits for this thread's commit.
+    int free = width * STARTED_EACH, started = 0, taken;
     while (free > 0 && (taken = record_starts(free, NULL, 0)) > 0) {
         free -= taken;
         started += taken;

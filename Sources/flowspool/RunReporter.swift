@@ -71,11 +71,10 @@ final class RunReporter: Sendable {
         case .attemptStarted(let job, let blocks):
             state.running[job.id] = Running(job: job, blocks: blocks, since: clock.monotonicMilliseconds())
             return isTerminal ? nil : text("start", job, "attempt \(job.attempts)")
-        case .block(let job, .blockStarted(let number, let of)):
+        case .blockStarted(let job, let number, let of):
             state.running[job.id]?.block = number
             state.running[job.id]?.blocks = of
             return nil
-        case .block: return nil
         case .attemptFailed(let job, let result, let again):
             state.running[job.id] = nil
             return again ? text("retry", job, job.reason.isEmpty ? result.message : job.reason) : nil

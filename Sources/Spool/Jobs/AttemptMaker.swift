@@ -23,7 +23,11 @@ struct AttemptMaker: Sendable {
         if let runner = preparer.runners[mode] {
             do {
                 let request = try preparer.request(prepared, settings, runDirectory: prepared.runDirectory)
-                result = await runner.run(request, on: preparer.executor) { mailbox.post(.block(job, $0)) }
+                result = await runner.run(request, on: preparer.executor) { event in
+                    // What a block came to is told with the attempt's end: one thread less to wake.
+                    guard case .blockStarted(let number, let count) = event else { return }
+                    mailbox.post(.blockStarted(job, number: number, of: count))
+                }
             } catch {
                 let text = (error as? SystemCallError)?.description ?? "\(error)"
                 result = AttemptResult(

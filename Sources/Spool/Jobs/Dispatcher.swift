@@ -36,7 +36,7 @@ public actor Dispatcher {
         case prepared([PrepareOutcome])
         case preparedUnnumbered(PrepareOutcome?)
         case begunUnnumbered(Prepared, replaced: [SwapFile.Spare])
-        case block(Job, AttemptEvent)
+        case blockStarted(Job, number: Int, of: Int)
         case attemptEnded(Int64, AttemptResult)
         case filed([(job: Int64, outcome: FilingWork.Outcome)])
         case timer
@@ -217,8 +217,8 @@ public actor Dispatcher {
         while !isFinished() {
             let message = mailbox.next()
             // Only told of; nothing follows from it.
-            if case .block(let job, let event) = message {
-                observe(.block(job, event))
+            if case .blockStarted(let job, let number, let count) = message {
+                observe(.blockStarted(job, number: number, of: count))
                 continue
             }
             handle(message)
@@ -233,7 +233,7 @@ public actor Dispatcher {
         case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
         case .preparedUnnumbered(let outcome): takeUnnumbered(outcome)
         case .begunUnnumbered(let prepared, let replaced): takeBegun(prepared, replaced)
-        case .block: break
+        case .blockStarted: break
         case .attemptEnded(let job, let result): attemptEnded(job, result)
         case .filed(let outcomes):
             filings.ended(outcomes.map(\.job))

@@ -99,7 +99,7 @@ public enum SpoolHint: Sendable, Hashable {
 public enum RunEvent: Sendable {
     case started(profile: String, waiting: Int)
     case attemptStarted(Job, blocks: Int)
-    case block(Job, AttemptEvent)
+    case blockStarted(Job, number: Int, of: Int)
     case attemptFailed(Job, AttemptResult, triesAgain: Bool)
     case finished(Job, AttemptResult?)
     case held(Job, [Finding])

@@ -23,7 +23,7 @@ public final class ContractJournal: Sendable {
 
     /// Takes an event; returns at once.
     public func take(_ event: RunEvent) {
-        if case .block = event { return }
+        if case .blockStarted = event { return }
         events.post((event, clock.wallMilliseconds()))
     }
 
@@ -85,7 +85,7 @@ public final class ContractJournal: Sendable {
                 detail:
                     "\(ending.why.rawValue) ran=\(ending.ran) succeeded=\(ending.succeeded) failed=\(ending.failed) held=\(ending.held)",
                 at: at)
-        case .attemptFailed, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .stopping, .trouble, .block: break
+        case .attemptFailed, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .stopping, .trouble, .blockStarted: break
         }
     }
 

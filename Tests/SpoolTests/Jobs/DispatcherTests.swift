@@ -160,7 +160,7 @@ import Testing
         let leaving = Mutex<[String]>([])
         let observe: @Sendable (RunEvent) -> Void = { event in
             // A new file of its name must not be taken for it.
-            if case .block(let job, .blockStarted) = event, (try? ledger.read { try $0.require(job.id) })?.fromPlace != nil {
+            if case .blockStarted(let job, _, _) = event, (try? ledger.read { try $0.require(job.id) })?.fromPlace != nil {
                 leaving.withLock { $0.append(job.name) }
             }
             guard case .attemptStarted = event else { return }
