@@ -38,6 +38,8 @@ struct ChildWatch: ~Copyable {
     let runDirectory: String?
     let graceSeconds: Double
     private let cancel: CancelSignal
+    /// Lists the children of this process.
+    private let children: () -> [pid_t]
     private var streams: [OutputPipe]
     /// On the monotonic clock, in nanoseconds.
     private let deadline: UInt64?
@@ -48,10 +50,12 @@ struct ChildWatch: ~Copyable {
     private var signalled: Set<ProcessFacts.Identity> = []
     /// Those who were ever signalled: they stay the attempt's, with whatever mark, when they fall to this process.
     private var known: Set<ProcessFacts.Identity> = []
+    /// Children that were met when they had ended, and are somebody else's to wait for.
+    private var endedElsewhere: Set<ProcessFacts.Identity> = []
 
     init(
         leader: pid_t, runDirectory: String?, streams: [OutputPipe], cancel: CancelSignal, deadline: UInt64?,
-        graceSeconds: Double
+        graceSeconds: Double, children: @escaping () -> [pid_t] = ProcessTable.ownChildren
     ) {
         self.leader = leader
         self.runDirectory = runDirectory
@@ -59,6 +63,7 @@ struct ChildWatch: ~Copyable {
         self.cancel = cancel
         self.deadline = deadline
         self.graceSeconds = graceSeconds
+        self.children = children
     }
 
     // MARK: The leader
@@ -122,8 +127,11 @@ struct ChildWatch: ~Copyable {
     mutating func endRemains() {
         // One system call in the usual case: no child of any kind.
         while flowspool_has_children() != 0 {
-            let remains = remains()
-            if remains.isEmpty { break }
+            let (remains, isWhole) = remains()
+            if remains.isEmpty {
+                if isWhole { break }
+                continue
+            }
             if graceEnd == nil && !isKilling { escalate() }
             // While a child of ours in the group is not reaped, the group's number is its own; unlike one signal after the
             // other, one to the group cannot be outrun by forking.
@@ -135,15 +143,28 @@ struct ChildWatch: ~Copyable {
     }
 
     /// Adopted processes of this attempt that are alive, with their descendants. Ended ones are reaped on the way.
-    private func remains() -> [ProcessFacts] {
+    ///
+    /// - Returns: `isWhole`: false where a child was listed and had ended when it was looked at. Its own children fall to this process
+    ///   when it ends, perhaps after the listing; and where it was reaped meanwhile, the listing may lack others (proc(5),
+    ///   `/proc/tid/children`: reliable only while all children are stopped).
+    private mutating func remains() -> (found: [ProcessFacts], isWhole: Bool) {
         let ownSession = getsid(0)
         var found: [ProcessFacts] = []
-        for pid in ProcessTable.ownChildren() {
-            guard let facts = ProcessFacts(pid: pid) else { continue }
+        var isWhole = true
+        for pid in children() {
+            guard let facts = ProcessFacts(pid: pid) else {
+                isWhole = false
+                continue
+            }
             if facts.isEnded {
                 // A child that this process started itself is in this session; who started it waits for it. One in another
                 // session was adopted, whosever it was, and nobody else will.
-                if facts.group == leader || facts.session != ownSession || known.contains(facts.identity) { Self.reap(pid) }
+                if facts.group == leader || facts.session != ownSession || known.contains(facts.identity) {
+                    Self.reap(pid)
+                    isWhole = false
+                } else if endedElsewhere.insert(facts.identity).inserted {
+                    isWhole = false
+                }
                 continue
             }
             let isOurs =
@@ -153,7 +174,7 @@ struct ChildWatch: ~Copyable {
             found.append(facts)
             found += ProcessTable.descendants(of: pid).compactMap(ProcessFacts.init(pid:)).filter { !$0.isEnded }
         }
-        return found
+        return (found, isWhole)
     }
 
     /// Sends the present stage's signal, once to each process: through a pidfd, and only if the process that it opened is
