@@ -13,7 +13,7 @@ enum records {
     RECORDS_OF_200_BYTES,
     // The least that the guarantees can do with (ledger.h).
     SMALL_LEDGER,
-    // flowspool's own tables and rows. A start is recorded by itself, ahead of its turn, and ends by whoever calls `record`.
+    // flowspool's own tables and rows (flowspool_ledger.h). Starts and ends are recorded by contract_loop, and not with claims and filing.
     FLOWSPOOL_LEDGER,
 };
 

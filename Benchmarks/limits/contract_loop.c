@@ -13,7 +13,7 @@
 
 enum {
     AHEAD = 16,
-    // Attempts on record as started, for each slot. With two a drain takes a fifth longer, with eight no less.
+    // Attempts on record as started, for each slot. With two a drain took a twentieth longer, with eight a fifteenth less.
     STARTED_EACH = 4,
 };
 
@@ -28,7 +28,8 @@ struct queue {
 #define EMPTY_QUEUE {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}
 // Claimed, started on record, over, over on record: with flowspool's ledger all four, else the second and the last.
 static struct queue claimed = EMPTY_QUEUE, ready = EMPTY_QUEUE, over = EMPTY_QUEUE, ended = EMPTY_QUEUE;
-static struct queue *held = &ready, *ran = &ended;
+// Where jobs that are prepared go, and those that have run.
+static struct queue *prepared_to = &ready, *ran_to = &ended;
 static int width;
 static bool is_ahead;
 
@@ -65,7 +66,7 @@ static void close_queue(struct queue *queue) {
 static void hand_on(struct job *jobs, int count) {
     for (int i = 0; i < count; i++) make_run(&jobs[i]);
     prepare(jobs, count);
-    for (int i = 0; i < count; i++) put(held, jobs[i]);
+    for (int i = 0; i < count; i++) put(prepared_to, jobs[i]);
 }
 
 static int is_prompt(const struct dirent *entry) {
@@ -92,7 +93,7 @@ static void *prepare_all(void *unused) {
         }
     }
     if (waiting > 0) hand_on(group, waiting);
-    close_queue(held);
+    close_queue(prepared_to);
     return NULL;
 }
 
@@ -102,6 +103,7 @@ struct running {
     pid_t pid;
     int script;
 };
+
 static struct running begin(struct job job) {
     struct running running = {.job = job, .script = -1};
     if (!is_ahead) {
@@ -140,7 +142,7 @@ static void *run_all(void *unused) {
             fprintf(stderr, "child %d ended with status %d\n", now.pid, status);
             exit(1);
         }
-        put(ran, now.job);
+        put(ran_to, now.job);
     }
     return NULL;
 }
@@ -203,8 +205,8 @@ int main(int argc, char **argv) {
     int64_t began = now_ns();
     pthread_t preparer, recorder, filer, *runners = calloc((size_t)width, sizeof *runners);
     if (wanted == FLOWSPOOL_LEDGER) {
-        held = &claimed;
-        ran = &over;
+        prepared_to = &claimed;
+        ran_to = &over;
     }
     pthread_create(&preparer, NULL, prepare_all, NULL);
     if (wanted == FLOWSPOOL_LEDGER) pthread_create(&recorder, NULL, record_all, NULL);

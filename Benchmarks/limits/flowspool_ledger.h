@@ -43,19 +43,13 @@ static inline void record_move(int number, int64_t now, const char *from, const 
 
 static inline void record_own_admission(int number, const char *name) {
     int64_t now = now_ms();
-    sqlite3_bind_int(admit_own, 1, number);
-    bind_text(admit_own, 2, name);
-    sqlite3_bind_int64(admit_own, 3, now);
-    step(admit_own);
+    step_for(admit_own, number, name, now);
     record_move(number, now, "dropped", "queued", "dropped");
 }
 
 static inline void record_own_claim(int number, const char *name) {
     int64_t now = now_ms();
-    sqlite3_bind_int(claim_own, 1, number);
-    bind_text(claim_own, 2, name);
-    sqlite3_bind_int64(claim_own, 3, now);
-    step(claim_own);
+    step_for(claim_own, number, name, now);
     record_move(number, now, "queued", "active", "claimed");
 }
 
@@ -79,22 +73,13 @@ static inline void record_own_start(int number, const char *name) {
     record_move(number, now, "active", "active", "attempt 1 starts");
     sqlite3_bind_int(findings_own, 1, number);
     step(findings_own);
-    sqlite3_bind_int(attempt_own, 1, number);
-    bind_text(attempt_own, 2, run);
-    sqlite3_bind_int64(attempt_own, 3, now);
-    step(attempt_own);
+    step_for(attempt_own, number, run, now);
 }
 
 static inline void record_own_end(int number, const char *name) {
     int64_t now = now_ms();
-    sqlite3_bind_int(result_own, 1, number);
-    bind_text(result_own, 2,
-        "[{\"block\":1,\"exit_code\":0,\"duration_ms\":2,\"log\":\"block-001.log\",\"mark\":null,\"failure_class\":null}]");
-    sqlite3_bind_int64(result_own, 3, now);
-    step(result_own);
-    sqlite3_bind_int(end_own, 1, number);
-    bind_text(end_own, 2, name);
-    sqlite3_bind_int64(end_own, 3, now);
-    step(end_own);
+    step_for(result_own, number,
+        "[{\"block\":1,\"exit_code\":0,\"duration_ms\":2,\"log\":\"block-001.log\",\"mark\":null,\"failure_class\":null}]", now);
+    step_for(end_own, number, name, now);
     record_move(number, now, "active", "done", "done");
 }

@@ -52,6 +52,14 @@ static inline void bind_text(sqlite3_stmt *statement, int at, const char *text) 
     sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
 }
 
+// Runs a statement whose first three values are a job's number, a text and a moment.
+static inline void step_for(sqlite3_stmt *statement, int number, const char *text, int64_t moment) {
+    sqlite3_bind_int(statement, 1, number);
+    bind_text(statement, 2, text);
+    sqlite3_bind_int64(statement, 3, moment);
+    step(statement);
+}
+
 static inline int64_t now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -74,10 +82,7 @@ static inline void record_claim(int number, const char *name) {
     sqlite3_bind_int(claimed_statement, 1, number);
     sqlite3_bind_int64(claimed_statement, 2, now);
     step(claimed_statement);
-    sqlite3_bind_int(attempt_statement, 1, number);
-    bind_text(attempt_statement, 2, run);
-    sqlite3_bind_int64(attempt_statement, 3, now);
-    step(attempt_statement);
+    step_for(attempt_statement, number, run, now);
 }
 
 static inline void record_end(int number, const char *name) {

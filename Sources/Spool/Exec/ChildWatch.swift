@@ -50,8 +50,8 @@ struct ChildWatch: ~Copyable {
     private var signalled: Set<ProcessFacts.Identity> = []
     /// Those who were ever signalled: they stay the attempt's, with whatever mark, when they fall to this process.
     private var known: Set<ProcessFacts.Identity> = []
-    /// Children that were met when they had ended, and are somebody else's to wait for.
-    private var endedElsewhere: Set<ProcessFacts.Identity> = []
+    /// Children that were listed and had ended when they were looked at.
+    private var endedWhenSeen: Set<pid_t> = []
 
     init(
         leader: pid_t, runDirectory: String?, streams: [OutputPipe], cancel: CancelSignal, deadline: UInt64?,
@@ -144,27 +144,23 @@ struct ChildWatch: ~Copyable {
 
     /// Adopted processes of this attempt that are alive, with their descendants. Ended ones are reaped on the way.
     ///
-    /// - Returns: `isWhole`: false where a child was listed and had ended when it was looked at. Its own children fall to this process
+    /// - Returns: `isWhole`: false where a child had ended, for the first time, when it was looked at. Its own children fall to this process
     ///   when it ends, perhaps after the listing; and where it was reaped meanwhile, the listing may lack others (proc(5),
-    ///   `/proc/tid/children`: reliable only while all children are stopped).
+    ///   `/proc/tid/children`: reliable only while all children are stopped). Only for the first time, so that one that cannot be
+    ///   reaped or read (a debugger holds it, descriptors are out) keeps nobody here.
     private mutating func remains() -> (found: [ProcessFacts], isWhole: Bool) {
         let ownSession = getsid(0)
         var found: [ProcessFacts] = []
         var isWhole = true
         for pid in children() {
-            guard let facts = ProcessFacts(pid: pid) else {
-                isWhole = false
-                continue
-            }
-            if facts.isEnded {
+            let facts = ProcessFacts(pid: pid)
+            guard let facts, !facts.isEnded else {
                 // A child that this process started itself is in this session; who started it waits for it. One in another
                 // session was adopted, whosever it was, and nobody else will.
-                if facts.group == leader || facts.session != ownSession || known.contains(facts.identity) {
+                if let facts, facts.group == leader || facts.session != ownSession || known.contains(facts.identity) {
                     Self.reap(pid)
-                    isWhole = false
-                } else if endedElsewhere.insert(facts.identity).inserted {
-                    isWhole = false
                 }
+                if endedWhenSeen.insert(pid).inserted { isWhole = false }
                 continue
             }
             let isOurs =
