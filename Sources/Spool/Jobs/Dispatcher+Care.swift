@@ -91,7 +91,7 @@ extension Dispatcher {
         guard var job = try ledger.read({ try $0.job(id) }) else { return }
         guard job.state == .active else {
             // Refused or held in the ledger already, and then its file could not be moved.
-            if job.fromPlace != nil { unconfirmed.append(try filing.finishMove(job)) }
+            if job.fromPlace != nil { hasMoved(try filing.finishMove(job)) }
             return
         }
         if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
@@ -102,7 +102,7 @@ extension Dispatcher {
             return try tx.save(job, expecting: .active, why: why, now: now)
         }
         guard isSaved else { return }
-        unconfirmed.append(try filing.finishMove(job))
+        hasMoved(try filing.finishMove(job))
         waitingChanged()
     }
 
@@ -123,7 +123,7 @@ extension Dispatcher {
             case .moved(let id):
                 if let job = note({ try ledger.read { try $0.job(id) } }) ?? nil, let moved = note({ try filing.finishMove(job) })
                 {
-                    unconfirmed.append(moved)
+                    hasMoved(moved)
                 } else {
                     unwritten.append(item)
                 }
@@ -136,7 +136,7 @@ extension Dispatcher {
     func filed(_ id: Int64, _ outcome: FilingWork.Outcome) {
         switch outcome {
         case .moved(let job, let isRenamed):
-            unconfirmed.append(job)
+            hasMoved(job)
             // A file of the same name came meanwhile, and had no job while ours bore its name.
             if isRenamed { wantsScan = true }
         case .trouble(let error):
@@ -151,14 +151,14 @@ extension Dispatcher {
         let now = clock.monotonicMilliseconds()
         guard let noted = note({ try ledger.read { try $0.unconfirmedMoves(limit: 1000) } }) else { return }
         let own = Set(running.keys).union(preparing.keys).union(ready.map(\.job.id)).union(filings.jobs)
-            .union(unconfirmed.map(\.id))
+            .union(unconfirmed.jobs.map(\.id))
         let foreign = noted.filter { $0.state != .active && !own.contains($0.id) }
         foreignMoves = foreignMoves.filter { id, _ in foreign.contains { $0.id == id } }
         for job in foreign {
             let since = foreignMoves[job.id] ?? now
             foreignMoves[job.id] = since
             guard now - since >= settings.foreignMoveGraceMilliseconds else { continue }
-            if let moved = note({ try filing.finishMove(job) }) { unconfirmed.append(moved) }
+            if let moved = note({ try filing.finishMove(job) }) { hasMoved(moved) }
         }
         if !foreign.isEmpty { scanLater(afterMilliseconds: max(1, settings.foreignMoveGraceMilliseconds)) }
     }
@@ -173,10 +173,63 @@ extension Dispatcher {
         }
     }
 
+    /// A file stands where the ledger has it, and the ledger is to learn that it does.
+    func hasMoved(_ job: Job) {
+        unconfirmed.add(job, now: clock.monotonicMilliseconds())
+        lookAgain(at: job)
+    }
+
+    /// While this run moved a file out of the drop folder or back to it, somebody may have put another one there. The event that told
+    /// of it came while the ledger had the move as under way, and said nothing then.
+    private func lookAgain(at job: Job) {
+        let isAnother: Bool?
+        let name: String
+        if job.fromPlace == .drop, let file = job.fromFile {
+            name = file
+            isAnother = note { try spool.root.status(file) != nil }
+        } else if job.isKept {
+            name = job.file
+            isAnother = note { try isChanged(job) }
+        } else {
+            return
+        }
+        guard isAnother ?? true else { return }
+        namedFiles.append(Array(name.utf8))
+        mailbox.post(.hints)
+    }
+
+    /// Whether a prompt that was put back does not stand there as it was put back.
+    private func isChanged(_ job: Job) throws -> Bool { try spool.root.status(job.file)?.signature != job.fileSignature }
+
+    /// Before files of the drop folder are judged by what the ledger says of the last ones that bore their names: what matters to that is
+    /// confirmed. Then the ledger has no move of theirs as under way but those that are.
+    ///
+    /// - Parameter names: of the files; nil: of all.
+    /// - Returns: false where that could not be done now.
+    func confirmMoves(before names: [[UInt8]]?) -> Bool {
+        guard !unconfirmed.isEmpty else { return true }
+        if let names {
+            let named = Set(names)
+            let matters = note {
+                try unconfirmed.jobs.contains { job in
+                    if job.fromPlace == .drop, let file = job.fromFile { return named.contains(Array(file.utf8)) }
+                    return try job.isKept && named.contains(Array(job.file.utf8)) && isChanged(job)
+                }
+            }
+            if matters == false { return true }
+        }
+        confirmMoves(all: true)
+        return unconfirmed.isEmpty
+    }
+
     /// Before a run ends: whatever move is still noted is made, however it came to be left.
     func finishMoves() {
+        confirmMoves(all: true)
         note {
-            unconfirmed = try ledger.read { try $0.unconfirmedMoves() }.map { try filing.finishMove($0) }
+            let known = Set(unconfirmed.jobs.map(\.id))
+            for job in try ledger.read({ try $0.unconfirmedMoves() }) where !known.contains(job.id) {
+                hasMoved(try filing.finishMove(job))
+            }
         }
         confirmMoves(all: true)
     }
@@ -186,21 +239,23 @@ extension Dispatcher {
     /// - Returns: whether a waiting job is among them, which can be claimed from now on.
     @discardableResult
     func confirmMoves(all: Bool) -> Bool {
-        guard !unconfirmed.isEmpty, all || unconfirmed.count >= 64 else { return false }
-        let moved = unconfirmed
-        unconfirmed.removeAll()
+        let now = clock.monotonicMilliseconds()
+        guard !unconfirmed.isEmpty, all || unconfirmed.areDue(now: now) else { return false }
+        let moved = unconfirmed.take()
         let confirmed: Bool? = note {
             try preparer.swap.syncFolder(after: [spool.root, spool.done, spool.failed, spool.held])
             try ledger.write { tx in
-                for job in moved where job.place == .drop && job.state.isTerminal {
-                    if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }
+                for job in moved where job.isKept {
+                    if let signature = try KeptPrompt.signature(of: job, in: spool.root) {
+                        try tx.keepSignature(signature, of: job.id)
+                    }
                 }
                 // A person may have sent a job elsewhere since (`retry`, `approve`): that move is not struck out, it is theirs.
                 try tx.confirmMoves(moved)
             }
             return moved.contains { $0.state.isWaiting }
         }
-        if confirmed == nil { unconfirmed = moved }
+        if confirmed == nil { unconfirmed.putBack(moved, due: max(pausedUntil, now + MovesToConfirm.waitMax)) }
         if confirmed == true { waitingChanged() }
         return confirmed ?? false
     }

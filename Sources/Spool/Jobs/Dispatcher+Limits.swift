@@ -120,7 +120,7 @@ extension Dispatcher {
         job.file = try filing.freeName(job.name, job: job.id, in: .drop)
         guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
         dueAt[job.id] = job.runner.flatMap { limitedUntil[$0] } ?? clock.monotonicMilliseconds() + left
-        unconfirmed.append(try filing.finishMove(job))
+        hasMoved(try filing.finishMove(job))
         waitingChanged()
         observe(.deferred(job))
     }

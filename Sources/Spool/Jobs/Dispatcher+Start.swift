@@ -19,6 +19,7 @@ extension Dispatcher {
         }
         var report: IntakeReport?
         if wantsScan {
+            guard confirmMoves(before: nil) else { return }
             wantsScan = false
             namedFiles.removeAll()
             isForIntake = false
@@ -28,6 +29,7 @@ extension Dispatcher {
             if report == nil { wantsScan = true }
         } else if !namedFiles.isEmpty {
             let names = Array(namedFiles.prefix(Self.namesAtOnceMax))
+            guard confirmMoves(before: names) else { return }
             namedFiles.removeFirst(names.count)
             isForIntake = false
             tryBusyAgain()
@@ -60,7 +62,7 @@ extension Dispatcher {
         if !report.admitted.isEmpty || !report.withdrawn.isEmpty { upcoming.forget() }
         for job in report.refused { observe(.refused(job)) }
         for job in report.withdrawn { observe(.withdrawn(job)) }
-        unconfirmed += report.refused
+        for job in report.refused { hasMoved(job) }
         isStrayYoung = report.lookAgainMilliseconds != nil
         if let delay = report.lookAgainMilliseconds { scanLater(afterMilliseconds: delay) }
     }
@@ -135,7 +137,7 @@ extension Dispatcher {
             preparing[job.id] = nil
             ending.ran += 1
             ending.held += 1
-            unconfirmed.append(job)
+            hasMoved(job)
             observe(.held(job, findings))
         case .busy(let job):
             preparing[job.id] = nil
@@ -148,7 +150,7 @@ extension Dispatcher {
             observe(.withdrawn(job))
         case .refused(let job):
             preparing[job.id] = nil
-            unconfirmed.append(job)
+            hasMoved(job)
             ending.ran += 1
             ending.failed += 1
             observe(.refused(job))

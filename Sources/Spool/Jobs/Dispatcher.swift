@@ -58,7 +58,7 @@ public actor Dispatcher {
     /// When a move that somebody else has begun was first seen, by job, on the monotonic clock.
     var foreignMoves: [Int64: Int64] = [:]
     /// Jobs whose file this run has moved, as they were then; the ledger still has the move as not confirmed.
-    var unconfirmed: [Job] = []
+    var unconfirmed = MovesToConfirm()
     /// Runners whose account has reached a limit, and until when, on the monotonic clock.
     var limits: [String: RunnerLimit] = [:]
     var limitedUntil: [String: Int64] = [:]
@@ -379,7 +379,7 @@ public actor Dispatcher {
         // A pause that ended within this turn, after the others had looked, still needs its wake.
         let pause = pausedUntil > 0 ? pausedUntil : nil
         if pausedUntil <= now { pausedUntil = 0 }
-        let deadlines = [scanAt, pause, filings.deadline, mayStart ? dueAt.values.min() : nil]
+        let deadlines = [scanAt, pause, filings.deadline, unconfirmed.deadline, mayStart ? dueAt.values.min() : nil]
         guard let next = deadlines.compactMap({ $0 }).min() else { return }
         if let timer, timer.deadline <= next { return }
         timer?.task.cancel()

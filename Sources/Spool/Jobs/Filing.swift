@@ -12,16 +12,24 @@ struct Filing: Sendable {
     /// A name for `job`'s file that is free in `place` now: its own, or `<stem>.<job><ext>` where that is taken.
     func freeName(_ name: String, job: Int64, in place: Place) throws -> String {
         guard let folder = spool.directory(place) else { return name }
-        if try folder.status(name) == nil { return name }
+        if try !isTaken(name, in: folder, place) { return name }
         guard var candidate = PromptName(name) else { return name }
         for turn in 0..<1000 {
             // `<stem>.<job><ext>`; should that be taken as well, `<stem>.<job>.<turn><ext>`.
             guard let next = PromptName(candidate.numbered(turn == 0 ? job : Int64(turn))) else { break }
-            if try folder.status(next.text) == nil { return next.text }
+            if try !isTaken(next.text, in: folder, place) { return next.text }
             if turn == 0 { candidate = next }
         }
         throw FlowspoolError(
             .unavailable, "\(printable(folder.pathOf(name))): a thousand names like this are taken", hint: "clear that folder")
+    }
+
+    /// Whether a name may not be given out. In `active/` and `held/` one stays taken until the move of the file that bore it is confirmed:
+    /// should that move have to be made again, whatever stood there then would be taken for that file.
+    private func isTaken(_ name: String, in folder: Directory, _ place: Place) throws -> Bool {
+        if try folder.status(name) != nil { return true }
+        // Asked second: a file leaves the folder after the ledger has its move.
+        return try (place == .active || place == .held) && ledger.read { try $0.isLeaving(place, file: name) }
     }
 
     /// Makes the move that the ledger has committed for `job`, whatever part of it was done before.
@@ -89,11 +97,12 @@ struct Filing: Sendable {
         return name
     }
 
-    /// Whether the file still has to move. Only the drop folder is shared with users: there a file of the same name may be a
-    /// new one, so where both names exist the inode that was claimed decides. In all other folders the source is ours.
+    /// Whether the file still has to move. In the drop folder a file of the same name may be a user's new one, and in `done/` and `failed/`
+    /// that of another job, so where both names exist the inode decides, if it was noted. In `active/` and `held/` names are not given out
+    /// anew before the move is confirmed.
     private func isStillAtSource(_ job: Job, source: Directory, file: String, target: Directory) throws -> Bool {
         guard let atSource = try source.status(file) else { return false }
-        guard job.fromPlace == .drop, try target.status(job.file) != nil else { return true }
+        guard job.fromPlace != .active, job.fromPlace != .held, try target.status(job.file) != nil else { return true }
         return job.fileSignature == nil || job.fileSignature == atSource.identity
     }
 

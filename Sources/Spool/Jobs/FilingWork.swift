@@ -26,6 +26,8 @@ struct FilingWork: Sendable {
     private struct Aside {
         var spare: SwapFile.Spare?
         var carriesStamp = true
+        /// Of the file that is to be moved, with its new content.
+        var status: FileStatus?
     }
 
     /// Files jobs, all of the folder that `swap` belongs to: their stamps reach the disk together. One outcome for each.
@@ -55,8 +57,9 @@ struct FilingWork: Sendable {
         // The bytes, not the times, say whether the file is as it was: a time has the grain of a clock tick.
         let prompt =
             if let known = self.prompt, bytes == stampedBytes { known } else { PromptFile.read(name: job.name, bytes: bytes) }
-        guard prompt.canCarryStamp else { return Aside(carriesStamp: false) }
-        return Aside(spare: try swap.write(try StampWriter.apply(stamp, to: prompt), mode: status.mode))
+        guard prompt.canCarryStamp else { return Aside(carriesStamp: false, status: status) }
+        let spare = try swap.write(try StampWriter.apply(stamp, to: prompt), mode: status.mode)
+        return Aside(spare: spare, status: job.isKept ? try spare.status() : nil)
     }
 
     private func finish(_ aside: Aside, _ synced: Result<Void, SystemCallError>, _ swap: SwapFile) throws -> Outcome {
@@ -67,7 +70,11 @@ struct FilingWork: Sendable {
             }
             try swap.put(spare, in: name)
         }
-        let moved = try filing.finishMove(job)
+        var moved = try filing.finishMove(job)
+        // Its move has changed its times. Another file that stands there by now, or the same with other content, is not what was put back.
+        if moved.isKept, let put = aside.status, let now = try spool.root.status(moved.file), now.isAsLeft(put) {
+            moved.fileSignature = now.signature
+        }
         if !aside.carriesStamp, moved.state == .failed { try filing.explain(moved, explanation(moved)) }
         return .moved(moved, isRenamed: moved.file != job.file)
     }

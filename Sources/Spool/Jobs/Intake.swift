@@ -164,12 +164,14 @@ struct Intake: Sendable {
         if var earlier = try tx.finishedJob(file: admission.name) {
             if earlier.place == .drop {
                 if try isUnchanged(earlier) { return nil }
-            } else if let folder = spool.directory(earlier.place), try folder.status(earlier.file) == nil,
-                earlier.fromPlace == nil
+            } else if let folder = spool.directory(earlier.place), try hasArrived(earlier), try folder.status(earlier.file) == nil
             {
-                // The user moved the file back: the same job again, with a fresh budget.
+                // The user moved the file back: the same job again, with a fresh budget. Where the runner has filed it a moment ago,
+                // the note of that move goes with it, and both moves have to be sure.
+                try spool.syncPlaces()
                 let was = earlier.state
                 earlier.requeue(arrival: arrival, now: now)
+                (earlier.fromPlace, earlier.fromFile) = (nil, nil)
                 earlier.file = admission.name
                 earlier.priority = admission.priority
                 earlier.lane = admission.lane
@@ -179,6 +181,13 @@ struct Intake: Sendable {
             }
         }
         return try tx.admit(admission, arrival: arrival, batch: batch, now: now)
+    }
+
+    /// Whether a finished job's file has reached the folder where the ledger has it, even if the ledger does not know that yet. Asked before
+    /// one looks for it there. Of a file that was refused in the drop folder only a confirmed move says so: it may stand there again.
+    private func hasArrived(_ job: Job) throws -> Bool {
+        guard let from = job.fromPlace, let file = job.fromFile else { return true }
+        return try from != .drop && spool.directory(from)?.status(file) == nil
     }
 
     /// Whether a file that was put back in its place is still as it was put back, and is not to run again.
@@ -297,6 +306,11 @@ extension LedgerTransaction {
     /// The job whose file is on its way out of a folder, under this name there.
     func jobLeaving(_ place: Place, file: String) throws -> Job? {
         try jobs("WHERE from_file = ? AND from_place = ? ORDER BY id DESC LIMIT 1", [file, place.rawValue]).first
+    }
+
+    /// Whether a file of this name is on its way out of a folder.
+    func isLeaving(_ place: Place, file: String) throws -> Bool {
+        try number("SELECT 1 FROM jobs WHERE from_file = ? AND from_place = ? LIMIT 1", [file, place.rawValue]) != nil
     }
 
     /// Makes a job that waits already part of a batch.

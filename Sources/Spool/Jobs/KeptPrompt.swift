@@ -14,6 +14,16 @@ enum KeptPrompt {
         return try read(job.file, status, in: root, sizeMax: sizeMax)?.id == id
     }
 
+    /// By what a finished job's prompt is known from now on, where it was put back: the signature of its file as it was put back. Where
+    /// nobody has looked then (the runner died), of the file that stands there now, if it is the prompt that ran; nil where it is another.
+    static func signature(of job: Job, in root: Directory) throws -> String? {
+        if let known = job.fileSignature { return known }
+        guard let id = job.promptID, let status = try root.status(job.file),
+            try read(job.file, status, in: root, sizeMax: .max)?.id == id
+        else { return nil }
+        return status.signature
+    }
+
     /// The prompt in the drop folder, or nil where it may not or cannot be read; then its claim will say why.
     static func read(_ name: String, _ status: FileStatus, in root: Directory, sizeMax: Int) throws -> PromptFile? {
         guard Claim.refusal(status, sizeMax: sizeMax) == nil,

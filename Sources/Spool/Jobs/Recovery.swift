@@ -42,7 +42,7 @@ struct Recovery {
             // Only now: should a crash come before, the next start does what was asked.
             try ledger.write { try $0.removeRequests(requests) }
             try fileOrphans(&recovered)
-            for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+            try spool.syncPlaces()
         } catch let error as SystemCallError {
             throw error.forUser
         }
@@ -116,7 +116,7 @@ struct Recovery {
                 if let undone {
                     job.fromPlace = job.place == .drop ? nil : .drop
                     job.fromFile = job.place == .drop ? nil : job.name
-                    job.fileSignature = undone.identity
+                    job.fileSignature = job.isKept ? undone.signature : undone.identity
                     job.file = job.place == .drop ? job.name : try filing.freeName(job.name, job: job.id, in: job.place)
                 } else {
                     job.file =
@@ -161,10 +161,12 @@ struct Recovery {
                 (made.fromPlace, made.fromFile) = (job.fromPlace, job.fromFile)
                 return made
             }
-            for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+            try spool.syncPlaces()
             try ledger.write { tx in
-                for job in moved where job.place == .drop && job.state.isTerminal {
-                    if let status = try spool.root.status(job.file) { try tx.keepSignature(status.signature, of: job.id) }
+                for job in moved where job.isKept {
+                    if let signature = try KeptPrompt.signature(of: job, in: spool.root) {
+                        try tx.keepSignature(signature, of: job.id)
+                    }
                 }
                 try tx.confirmMoves(moved)
             }

@@ -60,10 +60,10 @@ struct FolderCheck {
         let isHere = names[job.place]?.contains(ExactText(job.file)) ?? false
         if let from = job.fromPlace, let fromFile = job.fromFile, from != job.place, let folder = spool.directory(from) {
             let source = try folder.status(fromFile)
-            // In the drop folder a new file may bear the name of the one that left.
-            let isStillThere = source.map { from != .drop || $0.identity == job.fileSignature } ?? false
+            // Another file may bear the name of the one that left, where names are given out anew before the move is confirmed.
+            let isStillThere = source.map { from == .active || from == .held || $0.identity == job.fileSignature } ?? false
             if !isHere, source == nil, job.place != .none, try !isThereNow(job) {
-                return missing(job)
+                return isBackInDrop(job, names) ? nil : missing(job)
             }
             if isHere, isStillThere, try isThereNow(job) {
                 return Violation(
@@ -75,8 +75,12 @@ struct FolderCheck {
         guard !isHere, job.place != .none, job.place != .drop, try !isThereNow(job) else { return nil }
         // Given up by `prune`, which the ledger learns before the file goes.
         if try job.pruned != nil || isPrunedNow(job) { return nil }
-        if job.state.isTerminal, names[.drop]?.contains(ExactText(job.file)) ?? false { return nil }
-        return missing(job)
+        return isBackInDrop(job, names) ? nil : missing(job)
+    }
+
+    /// Whether a finished job's prompt was moved back, and intake has not seen it yet.
+    private func isBackInDrop(_ job: Job, _ names: [Place: Set<ExactText>]) -> Bool {
+        job.state.isTerminal && names[.drop]?.contains(ExactText(job.file)) ?? false
     }
 
     private func isPrunedNow(_ job: Job) throws -> Bool { try ledger.read { try $0.job(job.id) }?.pruned != nil }

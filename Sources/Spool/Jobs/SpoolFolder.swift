@@ -93,6 +93,11 @@ public final class SpoolFolder: Sendable {
         }
     }
 
+    /// Makes sure of the place of each file: what was moved between the folders, by whomever, is so after a power loss as well.
+    func syncPlaces() throws(SystemCallError) {
+        for folder in [active, root, done, failed, held] { try folder.sync() }
+    }
+
     /// Whether the path still leads to this folder, and not to one that was made anew or to nothing.
     public func isStillThere() throws -> Bool {
         guard let mine = try? root.status() else { return false }  // An unreadable folder is not there for us.

@@ -77,7 +77,7 @@ public struct Steering: Sendable {
             for (index, outcome) in outcomes.enumerated() {
                 if case .changed(let job) = outcome { outcomes[index] = await finish(change, job) }
             }
-            try syncFolders()
+            try spool.syncPlaces()
             let moved = outcomes.compactMap { if case .changed(let job) = $0 { job } else { nil } }
             try ledger.write { try $0.confirmMoves(moved) }
             return outcomes
@@ -104,11 +104,7 @@ public struct Steering: Sendable {
                 turns += 1
             }
         }
-        try syncFolders()
-    }
-
-    private func syncFolders() throws(SystemCallError) {
-        for folder in [spool.active, spool.root, spool.done, spool.failed, spool.held] { try folder.sync() }
+        try spool.syncPlaces()
     }
 
     // MARK: The ledger
@@ -125,7 +121,8 @@ public struct Steering: Sendable {
             try tx.request("cancel", job: id, now: now)
             return .requested(job, isRunnerAlive: try RunnerLock.holder(spool) != nil)
         }
-        let isThere = try spool.directory(job.place)?.status(job.file) != nil
+        let status = try spool.directory(job.place)?.status(job.file)
+        let isThere = status != nil
         switch change {
         case .approve, .retry:
             guard isThere else { return .refused(Self.gone(job, spool)) }
@@ -136,6 +133,8 @@ public struct Steering: Sendable {
                         hint: "`flowspool show \(other.id)`"))
             }
             try wait(change, &job, tx, now: now)
+            // Another job's file may take its name in `done/` or `failed/` as soon as it has left.
+            job.fileSignature = status?.identity
         case .reject(let reason):
             job.end(.failed, .rejected, reason: reason.isEmpty ? "rejected" : "rejected: \(reason)", now: now)
             try file(&job, isThere: isThere)

@@ -169,6 +169,11 @@ public struct FileStatus: Sendable, Hashable {
         changedNanoseconds = Int64(info.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(info.st_ctim.tv_nsec)
     }
 
+    /// Whether it is the file that `other` tells of, and nobody has written to it since, wherever it was moved.
+    func isAsLeft(_ other: FileStatus) -> Bool {
+        device == other.device && inode == other.inode && size == other.size && modifiedNanoseconds == other.modifiedNanoseconds
+    }
+
     /// Changes whenever content, size, owner or links do; used to see that a file is still the one that was looked at.
     public var signature: String { "\(device):\(inode):\(size):\(modifiedNanoseconds):\(changedNanoseconds)" }
 }

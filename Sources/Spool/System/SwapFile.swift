@@ -41,6 +41,8 @@ final class SwapFile: Sendable {
         /// The content is on stable storage on return. To be called before `put`.
         func sync() throws(SystemCallError) { try file.sync() }
 
+        func status() throws(SystemCallError) -> FileStatus { try file.status() }
+
         /// As `sync` for several, at the same time: the kernel then writes one journal commit, and has the disk flush its cache
         /// once, for all that wait; eight take the time of two. nil where there is nothing to do; one result for each.
         static func sync(_ spares: [Spare?]) async -> [Result<Void, SystemCallError>] {

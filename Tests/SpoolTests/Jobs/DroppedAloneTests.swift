@@ -8,53 +8,6 @@ import Testing
 @testable import Spool
 
 @Suite struct DroppedAloneTests {
-    /// A run that watches: prompts are dropped one by one, each when the one before it is filed.
-    private struct Watching {
-        let spool: TestSpool
-        let dispatcher: Dispatcher
-        private let hints: AsyncStream<SpoolHint>
-        private let input: AsyncStream<SpoolHint>.Continuation
-        private let seen: AsyncStream<RunEvent>
-
-        init(
-            _ spool: TestSpool, calls: SystemCalls = .live, observe: @escaping @Sendable (RunEvent) -> Void = { _ in }
-        ) throws {
-            self.spool = spool
-            (hints, input) = AsyncStream.makeStream(of: SpoolHint.self)
-            let (seen, events) = AsyncStream.makeStream(of: RunEvent.self)
-            self.seen = seen
-            dispatcher = try spool.dispatcher(
-                calls: calls,
-                observe: {
-                    observe($0)
-                    events.yield($0)
-                }
-            ) { $0.drains = false }
-        }
-
-        func hint(_ hint: SpoolHint) { input.yield(hint) }
-
-        /// Runs; `next` is called once at the beginning and whenever a job is over, and gives the name to tell of, or nil to stop.
-        func run(_ next: (Job?) throws -> String?) async throws -> RunEnding {
-            async let ending = dispatcher.run(hints: hints)
-            for await event in seen {
-                let name: String?
-                switch event {
-                case .started: name = try next(nil)
-                case .finished(let job, _), .blocked(let job, _), .refused(let job), .held(let job, _): name = try next(job)
-                default: continue
-                }
-                if let name {
-                    hint(.file(Array(name.utf8)))
-                } else {
-                    dispatcher.drain()
-                    break
-                }
-            }
-            return try await ending
-        }
-    }
-
     private func history(_ spool: TestSpool, _ job: Int64) throws -> [String] {
         try spool.ledger().read { try $0.transitions(of: job) }.map(\.to)
     }
@@ -63,11 +16,11 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         var names = (10..<20).map { "p\($0).md" }[...]
-        let watching = try Watching(spool)
+        let watching = try WatchingRun(spool)
         let ending = try await watching.run { _ in
             guard let name = names.popFirst() else { return nil }
             try spool.drop(name, "echo \(name) >> $OUT/trace", front: name == "p15.md" ? "priority: 7\nlane: slow" : "")
-            return name
+            return [name]
         }
         let all = (10..<20).map { "p\($0).md" }
         #expect(ending.succeeded == 10 && spool.list("done") == all && spool.list("").isEmpty)
@@ -103,25 +56,26 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         var step = 0
-        let watching = try Watching(spool)
+        let watching = try WatchingRun(spool)
         _ = try await watching.run { job in
             step += 1
             switch step {
             case 1:
                 try spool.drop("a.md", "echo a >> $OUT/trace")
-                return "a.md"
+                return ["a.md"]
             case 2:
                 #expect(job?.state == .done)
                 // The author puts it back: the same job again.
-                return try moveBack(spool, "a.md")
+                try spool.moveBack("done/a.md")
+                return ["a.md"]
             case 3:
                 #expect(job?.id == 1 && job?.state == .done)
                 symlink("/etc/hostname", spool.path + "/link.md")
-                return "link.md"
+                return ["link.md"]
             case 4:
                 #expect(job?.name == "link.md" && job?.state == .failed && job?.reason.hasPrefix("symbolic_link") == true)
                 try spool.drop("bad.md", "true", front: "exec_mode: agent")
-                return "bad.md"
+                return ["bad.md"]
             default:
                 #expect(job?.name == "bad.md" && job?.state == .failed && job?.status == .blocked)
                 return nil
@@ -134,12 +88,6 @@ import Testing
         #expect(try check.violations().isEmpty)
     }
 
-    /// Moves a filed prompt back; its filing comes after the event that told of its end, so it is waited for.
-    private func moveBack(_ spool: TestSpool, _ name: String) throws -> String {
-        while rename(spool.path + "/done/" + name, spool.path + "/" + name) != 0 { sched_yield() }
-        return name
-    }
-
     /// The commit fails: no job, no run folder is left of it, and it runs once when the ledger can be written again.
     @Test(.timeLimit(.minutes(1))) func commitThatFails_leavesTheFileForIntake() async throws {
         let spool = try TestSpool()
@@ -148,14 +96,14 @@ import Testing
         let observe: @Sendable (RunEvent) -> Void = { event in
             if case .trouble = event { try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") } }
         }
-        let watching = try Watching(spool, observe: observe)
+        let watching = try WatchingRun(spool, observe: observe)
         let ending = try await watching.run { job in
             guard job == nil else { return nil }
             try ledger.write {
                 try $0.execute("CREATE TRIGGER fault BEFORE INSERT ON attempts BEGIN SELECT RAISE(FAIL, 'fault'); END")
             }
             try spool.drop("a.md", "echo ran >> $OUT/trace")
-            return "a.md"
+            return ["a.md"]
         }
         #expect(ending.succeeded == 1)
         #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "ran\n")
@@ -178,7 +126,7 @@ import Testing
             }
         }
         let left = Mutex<[[String]]>([])
-        let watching = try Watching(spool, calls: calls) { event in
+        let watching = try WatchingRun(spool, calls: calls) { event in
             guard case .trouble = event else { return }
             left.withLock { left in left.append(spool.list("runs").flatMap { spool.list("runs/" + $0) }) }
         }
@@ -194,7 +142,7 @@ import Testing
                 }
                 fails.withLock { $0 = true }
             }
-            return name
+            return [name]
         }
         #expect(ending.succeeded == 2 && left.withLock { $0 } == [["1"]])
         #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "first.md\na.md\n")
@@ -211,7 +159,7 @@ import Testing
         func number() throws -> [UInt8] { Array(try Data(contentsOf: log)[12..<16]) }
         var first: [UInt8] = []
         var names = (100..<160).map { "p\($0).md" }[...]
-        let watching = try Watching(spool)
+        let watching = try WatchingRun(spool)
         let ending = try await watching.run { job in
             if job?.name == "p100.md" { first = try number() }
             guard let name = names.popFirst() else {
@@ -223,7 +171,7 @@ import Testing
                 return nil
             }
             try spool.drop(name, "true")
-            return name
+            return [name]
         }
         #expect(ending.succeeded == 60)
     }
@@ -251,13 +199,13 @@ import Testing
             return nil
         }
         var names = ["first.md", "a.md"][...]
-        let ending = try await Watching(spool, calls: calls).run { job in
+        let ending = try await WatchingRun(spool, calls: calls).run { job in
             guard let name = names.popFirst() else { return nil }
             if job != nil { try? FileManager.default.removeItem(atPath: trace) }
             // By then the shell is gone whose folder was taken: it might open the script that stands there now.
             let check = "if [ -f $OUT/pid ] && kill -0 $(cat $OUT/pid) 2> /dev/null; then echo alive >> $OUT/trace; fi"
             try spool.drop(name, "echo \(name) >> $OUT/trace\n\(check)")
-            return name
+            return [name]
         }
         #expect(ending.succeeded == 2)
         #expect(begun.withLock { $0.count == 2 && $0[0].hasSuffix("/2/attempt-1") && $0[1].isEmpty })
