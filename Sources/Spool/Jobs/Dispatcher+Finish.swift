@@ -58,32 +58,30 @@ extension Dispatcher {
             announceStart(of: job.id)
             return
         }
-        prepared.job.file = try filing.freeName(job.name, job: job.id, in: job.place)
-        let final = prepared.job
-        if final.state == .done, final.place == .drop { try recordKept(final) }
+        if job.state == .done, job.place == .drop { try recordKept(job) }
         let end = EndOfJob(
-            job: final, saved: prepared.saved, attempt: prepared.isFresh ? nil : attempt, started: prepared.began,
+            job: job, saved: prepared.saved, attempt: prepared.isFresh ? nil : attempt, started: prepared.began,
             result: result,
             findings: result == nil ? prepared.report.findings : nil,
-            policy: thresholds.policy, runID: settings.runID, now: now)
+            policy: thresholds.policy, runID: settings.runID, now: now, filing: filing)
         // Where this end leaves the door open, the next job starts first, if that is recorded already; or its start is
         // committed with this end. Should the commit fail, the caller notes this end.
-        let committed: EndOfJob.Committed
-        let opensDoor = mayStartAfter(final)
+        let written: EndOfJob.Written
+        let opensDoor = mayStartAfter(job)
         let next = opensDoor ? indexToStart.map { ready.remove(at: $0) } : nil
         if let next, !next.isRecorded {
             do {
-                committed = try start(next, finishing: end.write)
+                written = try start(next, finishing: end.write)
             } catch {
                 unwritten.append(.giveBack(next.job.id, why: Self.unrecorded))
                 throw error
             }
         } else {
             if let next { startRecorded(next) }
-            committed = opensDoor ? try writeRecordingNext(end.write) : try ledger.write(end.write)
+            written = opensDoor ? try writeRecordingNext(end.write) : try ledger.write(end.write)
         }
         begun?.forget(job.id)
-        ended(final, result, prepared, crossed: committed.hold, counts: committed.counts)
+        ended(written.job, result, prepared, crossed: written.committed.hold, counts: written.committed.counts)
         if let next { announceStart(of: next.job.id) }
     }
 

@@ -18,6 +18,7 @@ struct EndOfJob: Sendable {
     let policy: Policy
     let runID: String
     let now: Int64
+    let filing: Filing
 
     struct Committed: Sendable {
         var counts: FailureCounts
@@ -25,7 +26,15 @@ struct EndOfJob: Sendable {
         var hold: HoldRecord?
     }
 
-    func write(_ tx: LedgerTransaction) throws -> Committed {
+    struct Written: Sendable {
+        /// With the name that its file gets.
+        var job: Job
+        var committed: Committed
+    }
+
+    func write(_ tx: LedgerTransaction) throws -> Written {
+        var job = job
+        job.file = try filing.freeName(job.name, job: job.id, in: job.place, tx)
         if let attempt, let result { try tx.finishAttempt(job: job.id, attempt: attempt, result, started: started) }
         // One that was recorded, and whose turn never came.
         if saved.attempts > job.attempts { try tx.removeUnbegunAttempt(of: job.id) }
@@ -34,7 +43,7 @@ struct EndOfJob: Sendable {
             throw FlowspoolError(.bug, "job \(job.id) has just ended, but is not active in the ledger")
         }
         if let findings { try tx.setFindings(findings, of: job.id) }
-        return try Self.count(job, policy, runID: runID, now: now, tx)
+        return Written(job: job, committed: try Self.count(job, policy, runID: runID, now: now, tx))
     }
 
     /// Counts the end, and puts the spool on hold when a threshold is reached (DESIGN "Pipeline").

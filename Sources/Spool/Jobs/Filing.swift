@@ -10,26 +10,27 @@ struct Filing: Sendable {
     let ledger: Ledger
 
     /// A name for `job`'s file that is free in `place` now: its own, or `<stem>.<job><ext>` where that is taken.
-    func freeName(_ name: String, job: Int64, in place: Place) throws -> String {
+    ///
+    /// - Parameter tx: what the ledger is asked in; nil: a transaction of its own.
+    func freeName(_ name: String, job: Int64, in place: Place, _ tx: LedgerTransaction? = nil) throws -> String {
         guard let folder = spool.directory(place) else { return name }
-        if try !isTaken(name, in: folder, place) { return name }
+        func isTaken(_ name: String) throws -> Bool {
+            // On disk first: a file leaves a folder after the ledger has its move.
+            if try folder.status(name) != nil { return true }
+            guard place != .drop else { return false }
+            return try tx?.isTaken(name, in: place, byOtherThan: job)
+                ?? ledger.read { try $0.isTaken(name, in: place, byOtherThan: job) }
+        }
+        if try !isTaken(name) { return name }
         guard var candidate = PromptName(name) else { return name }
         for turn in 0..<1000 {
             // `<stem>.<job><ext>`; should that be taken as well, `<stem>.<job>.<turn><ext>`.
             guard let next = PromptName(candidate.numbered(turn == 0 ? job : Int64(turn))) else { break }
-            if try !isTaken(next.text, in: folder, place) { return next.text }
+            if try !isTaken(next.text) { return next.text }
             if turn == 0 { candidate = next }
         }
         throw FlowspoolError(
             .unavailable, "\(printable(folder.pathOf(name))): a thousand names like this are taken", hint: "clear that folder")
-    }
-
-    /// Whether a name may not be given out. In `active/` and `held/` one stays taken until the move of the file that bore it is confirmed:
-    /// should that move have to be made again, whatever stood there then would be taken for that file.
-    private func isTaken(_ name: String, in folder: Directory, _ place: Place) throws -> Bool {
-        if try folder.status(name) != nil { return true }
-        // Asked second: a file leaves the folder after the ledger has its move.
-        return try (place == .active || place == .held) && ledger.read { try $0.isLeaving(place, file: name) }
     }
 
     /// Makes the move that the ledger has committed for `job`, whatever part of it was done before.
@@ -119,6 +120,33 @@ extension FileStatus {
 }
 
 extension LedgerTransaction {
+    /// Whether a name in a folder belongs to another job, though no file of that name may stand there.
+    func isTaken(_ name: String, in place: Place, byOtherThan job: Int64) throws -> Bool {
+        switch place {
+        case .active:
+            // Until the move of the file that bore it is confirmed: should that have to be made again, whatever stood there then would be
+            // taken for that file. And while a claim of that name is under way: both may mean the one file that the author has just put
+            // in the place of another.
+            return try isLeaving([.active, .drop], file: name, byOtherThan: job)
+        case .held:
+            return try isLeaving([.held], file: name, byOtherThan: job)
+        case .done, .failed:
+            // Its author may have moved it back a moment ago.
+            return try isClaimed(name, in: place, byOtherThan: job)
+        case .drop, .none:
+            return false
+        }
+    }
+
+    /// Whether a file of this name is on its way out of one of these folders.
+    private func isLeaving(_ places: [Place], file: String, byOtherThan job: Int64) throws -> Bool {
+        let places = [places.first, places.last].map { $0?.rawValue }
+        return try number(
+            "SELECT 1 FROM jobs WHERE from_file = ? AND from_place IN (?, ?) AND id <> ? LIMIT 1",
+            [file, places[0], places[1], job])
+            != nil
+    }
+
     /// Notes a new name for a job's file.
     func rename(_ job: Job) throws {
         try execute("UPDATE jobs SET file = ? WHERE id = ?", [job.file, job.id])

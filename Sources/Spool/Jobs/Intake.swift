@@ -161,26 +161,40 @@ struct Intake: Sendable {
         if let moving = try tx.jobLeaving(.drop, file: admission.name) {
             guard let status = try spool.root.status(admission.name), status.identity != moving.fileSignature else { return nil }
         }
-        if var earlier = try tx.finishedJob(file: admission.name) {
-            if earlier.place == .drop {
-                if try isUnchanged(earlier) { return nil }
-            } else if let folder = spool.directory(earlier.place), try hasArrived(earlier), try folder.status(earlier.file) == nil
-            {
-                // The user moved the file back: the same job again, with a fresh budget. Where the runner has filed it a moment ago,
-                // the note of that move goes with it, and both moves have to be sure.
-                try spool.syncPlaces()
-                let was = earlier.state
-                earlier.requeue(arrival: arrival, now: now)
-                (earlier.fromPlace, earlier.fromFile) = (nil, nil)
-                earlier.file = admission.name
-                earlier.priority = admission.priority
-                earlier.lane = admission.lane
-                earlier.batch = batch
-                try tx.save(earlier, expecting: was, why: "moved back to the drop folder", now: now)
-                return earlier.id
-            }
+        let finished = try tx.finishedJobs(file: admission.name)
+        if let kept = finished.filter(\.isKept).max(by: { ($0.finished ?? 0) < ($1.finished ?? 0) }) {
+            if try isUnchanged(kept) { return nil }
+            // Another prompt stands in its place.
+            try tx.takeAwayKept(file: admission.name)
+        }
+        if var earlier = try movedBack(among: finished) {
+            // The same job again, with a fresh budget. Where the runner has filed it a moment ago, the note of that move goes with it, and
+            // both moves have to be sure.
+            try spool.syncPlaces()
+            let was = earlier.state
+            earlier.requeue(arrival: arrival, now: now)
+            (earlier.fromPlace, earlier.fromFile) = (nil, nil)
+            earlier.file = admission.name
+            earlier.priority = admission.priority
+            earlier.lane = admission.lane
+            earlier.batch = batch
+            try tx.save(earlier, expecting: was, why: "moved back to the drop folder", now: now)
+            return earlier.id
         }
         return try tx.admit(admission, arrival: arrival, batch: batch, now: now)
+    }
+
+    /// The job whose file the author has moved back: it is gone from where it was filed. Where that is so of several, the one whose prompt
+    /// stands here now, or else the newest.
+    private func movedBack(among finished: [Job]) throws -> Job? {
+        let gone = try finished.filter { job in
+            guard let folder = spool.directory(job.place), job.place != .drop, try hasArrived(job) else { return false }
+            return try folder.status(job.file) == nil
+        }
+        guard gone.count > 1, let file = gone.first?.file, let status = try spool.root.status(file),
+            let prompt = try KeptPrompt.read(file, status, in: spool.root, sizeMax: sizeMax)
+        else { return gone.first }
+        return gone.first { $0.promptSHA == prompt.sha } ?? gone.first
     }
 
     /// Whether a finished job's file has reached the folder where the ledger has it, even if the ledger does not know that yet. Asked before
@@ -297,20 +311,20 @@ extension LedgerTransaction {
     /// Finished jobs whose prompt stands in the drop folder, by file name.
     func keptFiles() throws -> [ExactText: Job] {
         var result: [ExactText: Job] = [:]
-        for job in try jobs("INDEXED BY jobs_kept WHERE place = 'drop' AND \(Self.isOver) ORDER BY id") {
+        for job in try jobs("INDEXED BY jobs_kept WHERE place = 'drop' AND \(Self.isOver) ORDER BY finished, id") {
             result[ExactText(job.file)] = job
         }
         return result
     }
 
+    /// Notes that the files of finished jobs do not stand in the drop folder any more.
+    func takeAwayKept(file: String) throws {
+        try execute("UPDATE jobs SET place = 'none' WHERE file = ? AND place = 'drop' AND \(Self.isOver)", [file])
+    }
+
     /// The job whose file is on its way out of a folder, under this name there.
     func jobLeaving(_ place: Place, file: String) throws -> Job? {
         try jobs("WHERE from_file = ? AND from_place = ? ORDER BY id DESC LIMIT 1", [file, place.rawValue]).first
-    }
-
-    /// Whether a file of this name is on its way out of a folder.
-    func isLeaving(_ place: Place, file: String) throws -> Bool {
-        try number("SELECT 1 FROM jobs WHERE from_file = ? AND from_place = ? LIMIT 1", [file, place.rawValue]) != nil
     }
 
     /// Makes a job that waits already part of a batch.

@@ -10,16 +10,16 @@ enum KeptPrompt {
     static func isAsItWas(_ job: Job, in root: Directory, sizeMax: Int) throws -> Bool {
         guard let status = try root.status(job.file) else { return false }
         if status.signature == job.fileSignature { return true }
-        guard job.status == .success, let id = job.promptID else { return false }
-        return try read(job.file, status, in: root, sizeMax: sizeMax)?.id == id
+        guard job.status == .success, let sha = job.promptSHA else { return false }
+        return try read(job.file, status, in: root, sizeMax: sizeMax)?.sha == sha
     }
 
     /// By what a finished job's prompt is known from now on, where it was put back: the signature of its file as it was put back. Where
     /// nobody has looked then (the runner died), of the file that stands there now, if it is the prompt that ran; nil where it is another.
     static func signature(of job: Job, in root: Directory) throws -> String? {
         if let known = job.fileSignature { return known }
-        guard let id = job.promptID, let status = try root.status(job.file),
-            try read(job.file, status, in: root, sizeMax: .max)?.id == id
+        guard let sha = job.promptSHA, let status = try root.status(job.file),
+            try read(job.file, status, in: root, sizeMax: .max)?.sha == sha
         else { return nil }
         return status.signature
     }

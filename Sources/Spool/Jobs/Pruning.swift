@@ -169,7 +169,7 @@ extension LedgerTransaction {
 
     /// Whether a job other than this one owns a file in `done/` or `failed/`; answered by the index on finished jobs' files.
     func isClaimed(_ file: String, in place: Place, byOtherThan job: Int64) throws -> Bool {
-        try row(
+        try number(
             """
             SELECT 1 FROM jobs WHERE file = ? AND \(Self.isOver) AND place = ? AND id <> ?
               AND pruned IS NULL LIMIT 1

@@ -117,11 +117,11 @@ struct Recovery {
                     job.fromPlace = job.place == .drop ? nil : .drop
                     job.fromFile = job.place == .drop ? nil : job.name
                     job.fileSignature = job.isKept ? undone.signature : undone.identity
-                    job.file = job.place == .drop ? job.name : try filing.freeName(job.name, job: job.id, in: job.place)
+                    job.file = job.place == .drop ? job.name : try filing.freeName(job.name, job: job.id, in: job.place, tx)
                 } else {
                     job.file =
                         job.place == .drop
-                        ? try filing.freeDropName(job, tx) : try filing.freeName(job.name, job: job.id, in: job.place)
+                        ? try filing.freeDropName(job, tx) : try filing.freeName(job.name, job: job.id, in: job.place, tx)
                 }
                 try tx.save(job, expecting: .active, why: job.reason, now: now)
                 if job.state == .failed { try count(job, &ended, tx, now: now) }

@@ -137,10 +137,10 @@ public struct Steering: Sendable {
             job.fileSignature = status?.identity
         case .reject(let reason):
             job.end(.failed, .rejected, reason: reason.isEmpty ? "rejected" : "rejected: \(reason)", now: now)
-            try file(&job, isThere: isThere)
+            try file(&job, isThere: isThere, tx)
         case .cancel:
             job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
-            try file(&job, isThere: isThere)
+            try file(&job, isThere: isThere, tx)
         }
         let why =
             switch change {
@@ -172,7 +172,7 @@ public struct Steering: Sendable {
     }
 
     /// The file of an ended job goes to `failed/`, wherever prompts like it go otherwise: in the drop folder it would run again.
-    private func file(_ job: inout Job, isThere: Bool) throws {
+    private func file(_ job: inout Job, isThere: Bool, _ tx: LedgerTransaction) throws {
         guard isThere else {
             job.place = .none
             job.fromPlace = nil
@@ -180,7 +180,7 @@ public struct Steering: Sendable {
             return
         }
         job.place = .failed
-        job.file = try filing.freeName(job.name, job: job.id, in: .failed)
+        job.file = try filing.freeName(job.name, job: job.id, in: .failed, tx)
     }
 
     // MARK: The file

@@ -228,14 +228,14 @@ extension LedgerTransaction {
         return names
     }
 
-    /// The newest finished job whose file bears this name, wherever it is, and was not given up by `prune`.
-    func finishedJob(file: String) throws -> Job? {
+    /// The finished jobs whose files bear this name, wherever they are, and were not given up by `prune`; the newest first. Each folder has
+    /// one file of a name: there are more than a few only where files were taken away.
+    func finishedJobs(file: String) throws -> [Job] {
         try jobs(
             """
             WHERE file = ? AND \(Self.isOver) AND (pruned IS NULL OR place = 'drop')
-            ORDER BY id DESC LIMIT 1
-            """, [file]
-        ).first
+            ORDER BY id DESC LIMIT 16
+            """, [file])
     }
 
     /// Jobs by state; all seven keys.

@@ -269,6 +269,107 @@ private final class ShortWaitsClock: SpoolClock {
         #expect(try bench.filing.freeName("a.md", job: 7, in: .failed) == "a.md")
     }
 
+    /// Two filed prompts of one name: the one that is moved back is the one that is gone, not the newest.
+    @Test func olderOneThatIsMovedBack_isItself() async throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        try await spool.drain(profile: "production")
+        try spool.drop("a.md", "exit 1")
+        try await spool.drain(profile: "production")
+        try spool.moveBack("done/a.md")
+        #expect(try bench.intake.scan(isDraining: true).admitted == [1])
+    }
+
+    /// Both are gone, and one of them stands in the drop folder. A name that its owner's file has left is not given out in between.
+    @Test func oneOfTwoThatAreGone_isKnownByItsContent() async throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        try spool.drop("a.md", "exit 1")
+        try await spool.drain(profile: "production")
+        try spool.drop("a.md", "exit 2")
+        #expect(try bench.intake.scan(isDraining: true).admitted == [2])
+        let first = try spool.text("failed/a.md")
+        try FileManager.default.removeItem(atPath: spool.path + "/failed/a.md")
+        try await spool.drain(profile: "poc")
+        #expect(spool.list("failed") == ["a.2.md"])
+        #expect(try SpoolCheck(spool: bench.folder, ledger: bench.ledger).violations().map(\.code) == [.fileMissing])
+        try FileManager.default.removeItem(atPath: spool.path + "/failed/a.2.md")
+        // As an older version may have left it.
+        try bench.ledger.write { try $0.execute("UPDATE jobs SET file = 'a.md'", []) }
+        try Data(first.utf8).write(to: URL(fileURLWithPath: spool.path + "/a.md"))
+        #expect(try bench.intake.scan(isDraining: true).admitted == [1])
+    }
+
+    /// The author puts another prompt in the place of one that is being claimed: it becomes a job of its own, and the first claim's move
+    /// takes it.
+    @Test func promptThatTwoClaimsMean_isOneJobs() throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo one")
+        let intake = bench.intake
+        #expect(try intake.scan(isDraining: true).admitted == [1])
+        let claim = Claim(
+            spool: bench.folder, ledger: bench.ledger, filing: bench.filing, quiet: QuietPeriod(), clock: SystemClock(),
+            sizeMax: 1000)
+        func open(_ id: Int64) throws -> OpenPrompt {
+            guard case .open(let prompt) = try claim.open(try #require(try bench.ledger.read { try $0.job(id) })) else {
+                throw FlowspoolError(.bug, "job \(id) cannot be claimed")
+            }
+            return prompt
+        }
+        let first = try #require(try claim.commit([try open(1)])[0])
+        let other = URL(fileURLWithPath: spool.path + "/.other")
+        try Data("```bash\necho two\n```\n".utf8).write(to: other)
+        #expect(rename(other.path, spool.path + "/a.md") == 0)
+        #expect(try intake.scan(isDraining: true).admitted == [2])
+        let second = try open(2)
+        guard case .moved(_, let changed?) = try claim.move(first) else {
+            Issue.record("the first claim has not got the other file")
+            return
+        }
+        #expect(String(decoding: changed, as: UTF8.self).contains("echo two"))
+        let claimed = try #require(try claim.commit([second])[0])
+        guard case .over(.withdrawn(let job)) = try claim.move(claimed) else {
+            Issue.record("both claims have one file")
+            return
+        }
+        #expect(job.id == 2 && spool.list("active") == ["a.md"] && spool.list("").isEmpty)
+    }
+
+    @Test func keptPromptThatWasReplaced_ownsNoFile() async throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        let front = "move_to_completed: no"
+        for (turn, text) in ["echo one", "echo two", "echo one"].enumerated() {
+            try spool.drop("k.md", text + " >> $OUT/trace", front: front)
+            try await spool.drain(profile: "production")
+            let places = try bench.ledger.read { try $0.page(nil, after: 0, limit: 9) }.sorted { $0.id < $1.id }.map(\.place)
+            #expect(places == Array(repeating: .none, count: turn) + [.drop])
+        }
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "one\ntwo\none\n")
+        try bench.expectSound()
+    }
+
+    /// A check meets it before intake does.
+    @Test func promptThatIsMovedBack_isNotMissing() async throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        try await bench.filed("a.md", "true")
+        func codes() throws -> [Violation.Code] {
+            try SpoolCheck(spool: bench.folder, ledger: bench.ledger).violations().map(\.code)
+        }
+        try spool.moveBack("done/a.md")
+        #expect(try codes() == [.moveUnfinished])
+        try FileManager.default.removeItem(atPath: spool.path + "/a.md")
+        #expect(try codes().contains(.fileMissing))
+    }
+
     @Test func promptThatIsMovedBack_isTheSameJob_onlyOnceItHasLeftActive() async throws {
         let bench = try Bench()
         let spool = bench.spool
@@ -289,19 +390,23 @@ private final class ShortWaitsClock: SpoolClock {
     }
 
     /// The runner died before it noted how a kept prompt stands there. What counts is whether it is the prompt that ran.
-    @Test(arguments: [0, 1]) func keptPrompt_afterACrash_runsAgainIfItIsAnother(_ status: Int) async throws {
+    @Test(arguments: [0, 1], ["k.md", "k.1.md"])
+    func keptPrompt_afterACrash_runsAgainIfItIsAnother(_ status: Int, _ name: String) async throws {
         let bench = try Bench()
         let spool = bench.spool
         defer { spool.remove() }
         let front = "move_to_completed: no"
         try await bench.filed("k.md", "echo one >> $OUT/trace; exit \(status)", front: front)
+        // Put back under another name, where a new prompt had taken its own.
+        rename(spool.path + "/k.md", spool.path + "/" + name)
+        try bench.ledger.write { try $0.execute("UPDATE jobs SET file = ?, from_file = ?", [name, name]) }
         try await spool.drain(profile: "production")
         func trace() throws -> String { try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) }
         #expect(try trace() == "one\n")
         try bench.ledger.write {
             try $0.execute("UPDATE jobs SET from_place = 'active', from_file = file, file_signature = NULL", [])
         }
-        try spool.drop("k.md", "echo two >> $OUT/trace", front: front)
+        try spool.drop(name, "echo two >> $OUT/trace", front: front)
         try await spool.drain(profile: "production")
         #expect(try trace() == "one\ntwo\n")
         try bench.expectSound()
