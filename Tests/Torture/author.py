@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-# An author at work on a spool while its runner is: drops prompts under a few names again and again, moves filed ones back, replaces what
-# stands in the drop folder (also prompts that keep their place), while some jobs take long; and the runner is killed now and then.
-# What is judged is each prompt by the number in its text, whatever name it has by then: it stands in one place with the author's bytes, it
-# ran no more often than it was handed in, and where nobody was killed, exactly as often.
+# An author at work on a spool while its runner is: drops prompts under a few names again and again, moves filed and held ones back, replaces
+# what stands in the drop folder (also prompts that keep their place), retries, cancels, approves and rejects, while some jobs take long; and
+# the runner is killed now and then. What is judged is each prompt by the number in its text, whatever name it has by then: it stands in one
+# place with the author's bytes, it ran no more often than it was handed in, and where nobody was killed or cancelled it, exactly as often.
 #
 #   author.py [--binary PATH] [--quick] [--seed N] [--rounds N] [--steps N]
 
@@ -11,6 +11,7 @@ import ctypes
 import os
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,8 @@ class Author:
         self.text = {}     # number -> the author's bytes
         self.handed = {}   # number -> how often it was handed in
         self.gone = set()  # taken away by the author
-        self.back = self.replaced = 0
+        self.perhaps = set()  # need not run: held, cancelled, or its command was refused
+        self.back = self.replaced = self.commands = 0
 
     def path(self, *names):
         return os.path.join(self.spool.path, *names)
@@ -45,6 +47,9 @@ class Author:
         number = len(self.text) + 1
         kind = self.rng.choice(["", "", "", "; exit 3", "; sleep 0.03", "; sleep 0.03; exit 3", "; sleep 0.6"])
         front = self.rng.choice(["", "", "---\nmove_to_completed: no\n---\n"])
+        if self.rng.random() < 0.1:
+            kind += "; true || rm -rf /nowhere"  # warned of, and held
+            self.perhaps.add(number)
         text = f'{front}# prompt {number}\n```bash\necho {number} >> "{self.spool.trace}"{kind}\n```\n'.encode()
         with open(self.path(".new"), "wb") as file:
             file.write(text)
@@ -66,16 +71,41 @@ class Author:
             del self.text[number]
 
     def move_back(self):
-        place = self.rng.choice(["done", "failed"])
-        names = [name for name in os.listdir(self.path(place)) if name.endswith(".md")]
-        if not names:
-            return
-        name = self.rng.choice(names)
-        number = self.number(self.path(place, name))
+        place, name, number = self.pick("done", "failed", "held")
         # Counted first: it may run at once.
         if number is not None and rename(self.path(place, name), self.path(name), NOREPLACE):
             self.handed[number] += 1
             self.back += 1
+
+    def pick(self, *places):
+        """A file in one of these places, and the number of its prompt; None where there is none."""
+        place = self.rng.choice(places)
+        names = [name for name in os.listdir(self.path(place)) if name.endswith(".md") and not name.startswith(".")]
+        if not names:
+            return place, "", None
+        name = self.rng.choice(names)
+        return place, name, self.number(self.path(place, name))
+
+    def command(self):
+        """What a person can do to a job, by its number."""
+        verb, places = self.rng.choice([("retry", ["done", "failed"]), ("cancel", ["", "held", "active"]), ("approve", ["held"]),
+                                        ("reject", ["held"])])
+        place, name, number = self.pick(*places)
+        if number is None:
+            return
+        ledger = sqlite3.connect(f"file:{self.path('.flowspool', 'ledger.sqlite')}?mode=ro", uri=True)
+        row = ledger.execute("SELECT id FROM jobs WHERE place = ? AND file = ? ORDER BY id DESC", [place or "drop", name]).fetchone()
+        ledger.close()
+        if row is None:
+            return
+        if verb == "retry":
+            self.handed[number] += 1
+        done = self.spool.run(verb, "--spool", self.spool.path, str(row[0]))
+        if done.returncode in (64, 70):
+            raise Broken(f"{verb} ended with {done.returncode}: {done.stderr.decode()}")
+        if done.returncode != 0 or verb != "retry":
+            self.perhaps.add(number)
+        self.commands += 1
 
     def replace(self):
         names = [name for name in os.listdir(self.spool.path) if name in NAMES]
@@ -91,13 +121,14 @@ class Author:
         os.remove(self.path(".new"))
 
     def step(self):
-        self.rng.choices([self.drop, self.move_back, self.replace], [4, 3, 1])[0]()
+        self.rng.choices([self.drop, self.move_back, self.replace, self.command], [4, 3, 1, 1])[0]()
 
 
 def watch(spool, drains):
     limits = ["--pipeline-fail-fast-threshold", "1000000", "--pipeline-max-total-failures", "1000000"]
-    return subprocess.Popen(spool.watch("production", "--jobs", "3", *limits, drains=drains), cwd=spool.folder, env=environment(),
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(spool.watch("production", "--jobs", "3", *limits, drains=drains), cwd=spool.folder,
+                            env={**environment(), "PROMPT_FLOW_WARN_MODE": "ask"}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def stop(process, signal, note):
@@ -114,7 +145,8 @@ def settled(author, most_seconds=20):
     end = now() + most_seconds
     while now() < end:
         ran = counts(author.spool)
-        if all(ran.get(number, 0) >= times for number, times in author.handed.items() if number not in author.gone):
+        if all(ran.get(number, 0) >= times for number, times in author.handed.items()
+               if number not in author.gone | author.perhaps):
             return
         time.sleep(0.02)
 
@@ -153,7 +185,7 @@ def judge(author, kills, note):
     for number, times in author.handed.items():
         if ran.get(number, 0) > times:
             raise Broken(f"{note}: prompt {number} ran {ran[number]} times, was handed in {times} times", "double_run")
-        if not kills and number in here and ran.get(number, 0) != times:
+        if not kills and number in here - author.perhaps and ran.get(number, 0) != times:
             raise Broken(f"{note}: prompt {number} in {found[number]} ran {ran.get(number, 0)} times, was handed in {times} times", "loss")
     if children(spool.path):
         raise Broken(f"{note}: children are alive")
@@ -190,6 +222,7 @@ def play(binary, seed, steps, kills, figures):
     figures["prompts"] += len(author.handed)
     figures["moved_back"] += author.back
     figures["replaced"] += author.replaced
+    figures["commands"] += author.commands
 
 
 def main():
@@ -202,7 +235,7 @@ def main():
     options = parser.parse_args()
     binary = find_binary(options.binary)
     print(f"seed {options.seed}", flush=True)
-    figures = {"seed": options.seed, "prompts": 0, "moved_back": 0, "replaced": 0, "kills": 0, "broken": []}
+    figures = {"seed": options.seed, "prompts": 0, "moved_back": 0, "replaced": 0, "commands": 0, "kills": 0, "broken": []}
     began = now()
     rounds = options.rounds or (1 if options.quick else 40)
     for index in range(rounds):

@@ -129,7 +129,7 @@ extension LedgerTransaction {
             // in the place of another.
             return try isLeaving([.active, .drop], file: name, byOtherThan: job)
         case .held:
-            return try isLeaving([.held], file: name, byOtherThan: job)
+            return try isLeaving([.held], file: name, byOtherThan: job) || heldJobs(file: name).contains { $0.id != job }
         case .done, .failed:
             // Its author may have moved it back a moment ago.
             return try isClaimed(name, in: place, byOtherThan: job)

@@ -167,7 +167,7 @@ struct Intake: Sendable {
             // Another prompt stands in its place.
             try tx.takeAwayKept(file: admission.name)
         }
-        if var earlier = try movedBack(among: finished) {
+        if var earlier = try movedBack(among: finished + tx.heldJobs(file: admission.name)) {
             // The same job again, with a fresh budget. Where the runner has filed it a moment ago, the note of that move goes with it, and
             // both moves have to be sure.
             try spool.syncPlaces()
@@ -186,8 +186,8 @@ struct Intake: Sendable {
 
     /// The job whose file the author has moved back: it is gone from where it was filed. Where that is so of several, the one whose prompt
     /// stands here now, or else the newest.
-    private func movedBack(among finished: [Job]) throws -> Job? {
-        let gone = try finished.filter { job in
+    private func movedBack(among filed: [Job]) throws -> Job? {
+        let gone = try filed.filter { job in
             guard let folder = spool.directory(job.place), job.place != .drop, try hasArrived(job) else { return false }
             return try folder.status(job.file) == nil
         }
@@ -197,7 +197,7 @@ struct Intake: Sendable {
         return gone.first { $0.promptSHA == prompt.sha } ?? gone.first
     }
 
-    /// Whether a finished job's file has reached the folder where the ledger has it, even if the ledger does not know that yet. Asked before
+    /// Whether a finished or held job's file has reached the folder where the ledger has it, even if the ledger does not know that yet. Asked before
     /// one looks for it there. Of a file that was refused in the drop folder only a confirmed move says so: it may stand there again.
     private func hasArrived(_ job: Job) throws -> Bool {
         guard let from = job.fromPlace, let file = job.fromFile else { return true }
@@ -287,7 +287,7 @@ struct Intake: Sendable {
 }
 
 extension Job {
-    /// Makes a finished job wait again, with a fresh budget; its file must be in the drop folder or on its way there.
+    /// Makes a finished or held job wait again, with a fresh budget; its file must be in the drop folder or on its way there.
     mutating func requeue(arrival: Int64, now: Int64) {
         state = .queued
         status = nil

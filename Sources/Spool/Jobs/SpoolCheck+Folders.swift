@@ -78,9 +78,9 @@ struct FolderCheck {
         return isBackInDrop(job, names) ? nil : missing(job)
     }
 
-    /// Whether a finished job's prompt was moved back, and intake has not seen it yet.
+    /// Whether a finished or held job's prompt was moved back, and intake has not seen it yet.
     private func isBackInDrop(_ job: Job, _ names: [Place: Set<ExactText>]) -> Bool {
-        job.state.isTerminal && names[.drop]?.contains(ExactText(job.file)) ?? false
+        (job.state.isTerminal || job.state == .held) && names[.drop]?.contains(ExactText(job.file)) ?? false
     }
 
     private func isPrunedNow(_ job: Job) throws -> Bool { try ledger.read { try $0.job(job.id) }?.pruned != nil }

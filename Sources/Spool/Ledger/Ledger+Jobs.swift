@@ -31,7 +31,7 @@ extension LedgerTransaction {
         return id
     }
 
-    /// Which of these files the ledger knows: a waiting or finished job bears the name, or one whose file is on its way out of the
+    /// Which of these files the ledger knows: a waiting, held or finished job bears the name, or one whose file is on its way out of the
     /// drop folder. One question for all, because in a burst the answer is none.
     ///
     /// - Returns: their indexes, in order.
@@ -68,6 +68,7 @@ extension LedgerTransaction {
     static let isKnownSQL = """
         SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state IN ('queued', 'deferred'))
         OR EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND \(isOver))
+        OR EXISTS (SELECT 1 FROM jobs WHERE file = ?1 AND state = 'held')
         OR EXISTS (SELECT 1 FROM jobs WHERE from_file = ?1 AND from_place = 'drop')
         """
 
@@ -112,6 +113,7 @@ extension LedgerTransaction {
         SELECT f.key FROM json_each(?) f WHERE
         EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND state IN ('queued', 'deferred'))
         OR EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND \(isOver))
+        OR EXISTS (SELECT 1 FROM jobs WHERE file = f.value AND state = 'held')
         OR EXISTS (SELECT 1 FROM jobs WHERE from_file = f.value AND from_place = 'drop')
         ORDER BY f.key
         """
@@ -226,6 +228,11 @@ extension LedgerTransaction {
             db.cachedStatement(sql: "SELECT file FROM jobs WHERE state IN ('queued', 'deferred')"))
         while let name = try cursor.next() { names.insert(ExactText(name)) }
         return names
+    }
+
+    /// The held jobs whose files bear this name.
+    func heldJobs(file: String) throws -> [Job] {
+        try jobs("WHERE file = ? AND state = 'held' ORDER BY id DESC LIMIT 16", [file])
     }
 
     /// The finished jobs whose files bear this name, wherever they are, and were not given up by `prune`; the newest first. Each folder has

@@ -14,6 +14,7 @@ extension Ledger {
         migrator.registerMigration("2 usage") { try $0.execute(sql: usageSQL) }
         migrator.registerMigration("3 prunes") { try $0.execute(sql: prunesSQL) }
         migrator.registerMigration("4 finished") { try $0.execute(sql: finishedSQL) }
+        migrator.registerMigration("5 held") { try $0.execute(sql: heldSQL) }
         return migrator
     }
 
@@ -52,6 +53,10 @@ extension Ledger {
         DROP INDEX jobs_kept;
         CREATE INDEX jobs_by_file ON jobs (file, id) WHERE (state = 'done' OR state = 'failed' OR state = 'cancelled');
         CREATE INDEX jobs_kept ON jobs (file) WHERE place = 'drop' AND (state = 'done' OR state = 'failed' OR state = 'cancelled');
+        """
+
+    private static let heldSQL = """
+        CREATE INDEX jobs_held ON jobs (file) WHERE state = 'held';
         """
 
     private static let jobsSQL = """

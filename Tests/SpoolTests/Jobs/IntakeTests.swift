@@ -164,7 +164,7 @@ import Testing
         let plan = try spool.ledger().queue.read { db in
             try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql, arguments: ["[]"]).map { $0["detail"] as String }
         }
-        for index in ["jobs_drop_file", "jobs_by_file", "jobs_moving"] {
+        for index in ["jobs_drop_file", "jobs_by_file", "jobs_held", "jobs_moving"] {
             #expect(plan.contains { $0.contains(index) }, "\(plan)")
         }
         #expect(!plan.contains { $0.hasPrefix("SCAN jobs") }, "\(plan)")

@@ -269,6 +269,30 @@ private final class ShortWaitsClock: SpoolClock {
         #expect(try bench.filing.freeName("a.md", job: 7, in: .failed) == "a.md")
     }
 
+    /// Its author takes it out of `held/` to mend it. It is checked anew, and no approval is remembered.
+    @Test func heldPromptThatIsMovedBack_isTheSameJob() async throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        let flags = [ToggleFlag(name: "--warn-mode", toggle: .warnMode, text: "ask")]
+        try spool.drop("a.md", "echo ran >> $OUT/trace # odd")
+        for _ in 0..<2 {
+            try await spool.drain(profile: "production", flags: flags, shell: WordCheck(word: "odd"))
+            #expect(spool.list("held") == ["a.md"] && spool.list("").isEmpty)
+            #expect(try bench.ledger.read { try $0.page(nil, after: 0, limit: 9) }.map(\.state) == [.held])
+            try bench.expectSound()
+            try spool.moveBack("held/a.md")
+        }
+        // A name in `held/` is its job's, also while the file is not there.
+        #expect(try bench.filing.freeName("a.md", job: 7, in: .held) == "a.7.md")
+        #expect(try bench.filing.freeName("a.md", job: 1, in: .held) == "a.md")
+        try spool.drop("a.md", "echo mended >> $OUT/trace")
+        try await spool.drain(profile: "production", flags: flags, shell: WordCheck(word: "odd"))
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "mended\n")
+        #expect(try bench.ledger.read { try $0.page(nil, after: 0, limit: 9) }.map(\.state) == [.done])
+        try bench.expectSound()
+    }
+
     /// Two filed prompts of one name: the one that is moved back is the one that is gone, not the newest.
     @Test func olderOneThatIsMovedBack_isItself() async throws {
         let bench = try Bench()
