@@ -97,7 +97,7 @@ extension Dispatcher {
         if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
         job.wait(.queued, reason: "")
         let isSaved = try ledger.write { tx in
-            job.file = try filing.freeDropName(job, tx)
+            job.file = try filing.freeName(for: job, tx)
             if try tx.removeUnbegunAttempt(of: id) { job.takeBackAttempt() }
             return try tx.save(job, expecting: .active, why: why, now: now)
         }

@@ -117,7 +117,7 @@ extension Dispatcher {
         job.wait(.deferred, reason: "rate_limited: \(why)")
         job.delay = left
         job.notBefore = now + left
-        job.file = try filing.freeName(job.name, job: job.id, in: .drop)
+        job.file = try filing.freeName(for: job)
         guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
         dueAt[job.id] = job.runner.flatMap { limitedUntil[$0] } ?? clock.monotonicMilliseconds() + left
         hasMoved(try filing.finishMove(job))

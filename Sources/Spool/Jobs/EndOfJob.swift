@@ -34,7 +34,7 @@ struct EndOfJob: Sendable {
 
     func write(_ tx: LedgerTransaction) throws -> Written {
         var job = job
-        job.file = try filing.freeName(job.name, job: job.id, in: job.place, tx)
+        job.file = try filing.freeName(for: job, tx)
         if let attempt, let result { try tx.finishAttempt(job: job.id, attempt: attempt, result, started: started) }
         // One that was recorded, and whose turn never came.
         if saved.attempts > job.attempts { try tx.removeUnbegunAttempt(of: job.id) }

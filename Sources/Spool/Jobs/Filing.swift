@@ -17,7 +17,6 @@ struct Filing: Sendable {
         func isTaken(_ name: String) throws -> Bool {
             // On disk first: a file leaves a folder after the ledger has its move.
             if try folder.status(name) != nil { return true }
-            guard place != .drop else { return false }
             return try tx?.isTaken(name, in: place, byOtherThan: job)
                 ?? ledger.read { try $0.isTaken(name, in: place, byOtherThan: job) }
         }
@@ -31,6 +30,11 @@ struct Filing: Sendable {
         }
         throw FlowspoolError(
             .unavailable, "\(printable(folder.pathOf(name))): a thousand names like this are taken", hint: "clear that folder")
+    }
+
+    /// A name for the file of `job` that is free in the folder where it is to go.
+    func freeName(for job: Job, _ tx: LedgerTransaction? = nil) throws -> String {
+        try freeName(job.name, job: job.id, in: job.place, tx)
     }
 
     /// Makes the move that the ledger has committed for `job`, whatever part of it was done before.
@@ -87,17 +91,6 @@ struct Filing: Sendable {
         return found
     }
 
-    /// A name for `job`'s file in the drop folder that neither a file nor a waiting job has.
-    func freeDropName(_ job: Job, _ tx: LedgerTransaction) throws -> String {
-        var name = try freeName(job.name, job: job.id, in: .drop)
-        for turn in 1...1000 {
-            if try tx.waitingJob(file: name) == nil { return name }
-            let numbered = PromptName(job.name)?.numbered(turn == 1 ? job.id : job.id * 1000 + Int64(turn)) ?? job.name
-            name = try freeName(numbered, job: job.id, in: .drop)
-        }
-        return name
-    }
-
     /// Whether the file still has to move. In the drop folder a file of the same name may be a user's new one, and in `done/` and `failed/`
     /// that of another job, so where both names exist the inode decides, if it was noted. In `active/` and `held/` names are not given out
     /// anew before the move is confirmed.
@@ -133,7 +126,10 @@ extension LedgerTransaction {
         case .done, .failed:
             // Its author may have moved it back a moment ago.
             return try isClaimed(name, in: place, byOtherThan: job)
-        case .drop, .none:
+        case .drop:
+            // Whatever came to stand there would be that job's.
+            return try waitingJob(file: name).map { $0.id != job } ?? false
+        case .none:
             return false
         }
     }

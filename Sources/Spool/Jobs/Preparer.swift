@@ -287,7 +287,7 @@ struct Preparer: Sendable {
         job.place = .held
         job.fromPlace = .active
         job.fromFile = job.file
-        job.file = try filing.freeName(job.name, job: job.id, in: .held)
+        job.file = try filing.freeName(for: job)
         let findings = prepared.report.findings
         let saved = try ledger.write { tx in
             guard try tx.save(job, expecting: .active, why: job.reason, now: now) else { return false }

@@ -117,11 +117,9 @@ struct Recovery {
                     job.fromPlace = job.place == .drop ? nil : .drop
                     job.fromFile = job.place == .drop ? nil : job.name
                     job.fileSignature = job.isKept ? undone.signature : undone.identity
-                    job.file = job.place == .drop ? job.name : try filing.freeName(job.name, job: job.id, in: job.place, tx)
+                    job.file = job.place == .drop ? job.name : try filing.freeName(for: job, tx)
                 } else {
-                    job.file =
-                        job.place == .drop
-                        ? try filing.freeDropName(job, tx) : try filing.freeName(job.name, job: job.id, in: job.place, tx)
+                    job.file = try filing.freeName(for: job, tx)
                 }
                 try tx.save(job, expecting: .active, why: job.reason, now: now)
                 if job.state == .failed { try count(job, &ended, tx, now: now) }
@@ -195,7 +193,7 @@ struct Recovery {
             let isTaken = try ledger.read { try $0.waitingJob(file: job.name) } != nil
             job.wait(.queued, reason: "")
             job.file =
-                isInActive || isTaken ? try ledger.read { try filing.freeDropName(job, $0) } : job.name
+                isInActive || isTaken ? try ledger.read { try filing.freeName(for: job, $0) } : job.name
             if !isInActive {
                 job.fromPlace = nil
                 job.fromFile = nil
@@ -205,7 +203,7 @@ struct Recovery {
                 let (place, file) = isInActive ? (Place.active, job.fromFile ?? job.file) : (.drop, job.file)
                 job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
                 (job.fromPlace, job.fromFile) = (place, file)
-                job.file = try filing.freeName(job.name, job: job.id, in: job.place)
+                job.file = try filing.freeName(for: job)
                 why = job.reason
             }
             let (saved, reason) = (job, why)

@@ -168,7 +168,7 @@ public struct Steering: Sendable {
         guard place != .drop else { return }
         job.fromPlace = place
         job.fromFile = file
-        job.file = try filing.freeDropName(job, tx)
+        job.file = try filing.freeName(for: job, tx)
     }
 
     /// The file of an ended job goes to `failed/`, wherever prompts like it go otherwise: in the drop folder it would run again.
@@ -180,7 +180,7 @@ public struct Steering: Sendable {
             return
         }
         job.place = .failed
-        job.file = try filing.freeName(job.name, job: job.id, in: .failed, tx)
+        job.file = try filing.freeName(for: job, tx)
     }
 
     // MARK: The file

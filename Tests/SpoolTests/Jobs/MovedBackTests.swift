@@ -364,6 +364,19 @@ private final class ShortWaitsClock: SpoolClock {
         #expect(job.id == 2 && spool.list("active") == ["a.md"] && spool.list("").isEmpty)
     }
 
+    /// A job waits for a file that is gone; what is put back in its place would be taken for that file, and run again.
+    @Test func promptThatIsPutBack_getsNoNameThatAnotherJobWaitsFor() throws {
+        let bench = try Bench()
+        let spool = bench.spool
+        defer { spool.remove() }
+        try spool.drop("k.md", "true")
+        #expect(try bench.intake.scan(isDraining: true).admitted == [1])
+        try FileManager.default.removeItem(atPath: spool.path + "/k.md")
+        #expect(try bench.filing.freeName("k.md", job: 7, in: .drop) == "k.7.md")
+        #expect(try bench.ledger.write { try bench.filing.freeName("k.md", job: 7, in: .drop, $0) } == "k.7.md")
+        #expect(try bench.filing.freeName("k.md", job: 1, in: .drop) == "k.md")
+    }
+
     @Test func keptPromptThatWasReplaced_ownsNoFile() async throws {
         let bench = try Bench()
         let spool = bench.spool
