@@ -14,6 +14,8 @@ public struct IntakeReport: Sendable, Hashable {
     public var withdrawn: [Job] = []
     /// Prompts that wait in the folder without a job yet.
     public var backlog = 0
+    /// A file that was filed or held has come back.
+    var isAnyMovedBack = false
     /// Files that are too young to be judged; look again in this many milliseconds.
     public var lookAgainMilliseconds: Int64?
     public init() {}
@@ -103,8 +105,11 @@ struct Intake: Sendable {
         try ledger.write { tx in
             for admission in admissions {
                 if try tx.join(batch: batch, arrival: arrival, file: admission.name) { continue }
-                if let id = try admit(admission, tx, arrival: arrival, batch: batch, now: now) { report.admitted.append(id) }
+                if let id = try admit(admission, tx, arrival: arrival, batch: batch, now: now, &report) {
+                    report.admitted.append(id)
+                }
             }
+            try makeSure(of: report)
         }
         return report
     }
@@ -137,7 +142,7 @@ struct Intake: Sendable {
                 let admitted: [Int64]
                 if known.first == next {
                     known.removeFirst()
-                    admitted = try admit(admissions[next], tx, arrival: order, batch: batch, now: now).map { [$0] } ?? []
+                    admitted = try admit(admissions[next], tx, arrival: order, batch: batch, now: now, &report).map { [$0] } ?? []
                     next += 1
                 } else {
                     let end = min(known.first ?? admissions.count, next + room)
@@ -151,12 +156,18 @@ struct Intake: Sendable {
             }
             report.backlog += admissions.count - next
             try tx.setFact(.arrival, eachItsOwnArrival ? arrival + Int64(next) - 1 : arrival)
+            try makeSure(of: report)
         }
     }
 
-    private func admit(_ admission: Admission, _ tx: LedgerTransaction, arrival: Int64, batch: Int64?, now: Int64) throws
-        -> Int64?
-    {
+    /// Before the ledger says that files stand in the drop folder again: their moves, the runner's and their author's, are made sure.
+    private func makeSure(of report: IntakeReport) throws(SystemCallError) {
+        if report.isAnyMovedBack { try spool.syncPlaces() }
+    }
+
+    private func admit(
+        _ admission: Admission, _ tx: LedgerTransaction, arrival: Int64, batch: Int64?, now: Int64, _ report: inout IntakeReport
+    ) throws -> Int64? {
         // A claim of this very file is under way: the ledger has it, the rename is about to happen or has just happened.
         if let moving = try tx.jobLeaving(.drop, file: admission.name) {
             guard let status = try spool.root.status(admission.name), status.identity != moving.fileSignature else { return nil }
@@ -168,9 +179,8 @@ struct Intake: Sendable {
             try tx.takeAwayKept(file: admission.name)
         }
         if var earlier = try movedBack(among: finished + tx.heldJobs(file: admission.name)) {
-            // The same job again, with a fresh budget. Where the runner has filed it a moment ago, the note of that move goes with it, and
-            // both moves have to be sure.
-            try spool.syncPlaces()
+            // The same job again, with a fresh budget. Where the runner has filed it a moment ago, the note of that move goes with it.
+            report.isAnyMovedBack = true
             let was = earlier.state
             earlier.requeue(arrival: arrival, now: now)
             (earlier.fromPlace, earlier.fromFile) = (nil, nil)
