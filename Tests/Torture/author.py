@@ -54,7 +54,7 @@ class Author:
         if self.rng.random() < 0.1:
             kind += "; true || rm -rf /nowhere"  # warned of, and held
             self.perhaps.add(number)
-        text = f'{front}# prompt {number}\n```bash\necho {number} >> "{self.spool.trace}"{kind}\n```\n'.encode()
+        text = f'{front}# prompt {number}\n```bash\necho {number} >> "{self.spool.trace}"\n{self.looks(number)}{kind}\n```\n'.encode()
         with open(self.path(".new"), "wb") as file:
             file.write(text)
         self.text[number] = text
@@ -66,6 +66,10 @@ class Author:
                 return int(NUMBER.search(file.read()).group(1))
         except (FileNotFoundError, IsADirectoryError):
             return None
+
+    def looks(self, number):
+        """It looks at its own prompt's file, and tells where that is another's."""
+        return f'grep -qx "# prompt {number}" "$FLOWSPOOL_PROMPT" || echo -{number} >> "{self.spool.trace}"'
 
     def fails(self, number):
         """Whether it may be tried again: it fails, or what a kill cut off counts as that."""
@@ -190,6 +194,8 @@ def judge(author, kills, most, note):
             if unstamp(spool, copy) != author.text[number]:
                 raise Broken(f"{note}: prompt {number} in {where[0]} has other bytes", "loss")
     ran = counts(spool)
+    if min(ran, default=0) < 0:
+        raise Broken(f"{note}: prompt {-min(ran)} was told of another file as its own")
     for number, times in author.handed.items():
         if ran.get(number, 0) > times * (most if author.fails(number) else 1):
             raise Broken(f"{note}: prompt {number} ran {ran[number]} times, was handed in {times} times", "double_run")

@@ -51,6 +51,9 @@ struct OpenPrompt: Sendable {
         body(&claimed)
     }
 
+    /// Names the file that it will be in `active/`.
+    fileprivate mutating func isToBecome(_ name: String) { claimed.file = name }
+
     /// Closed, and its lease ended, with the last copy.
     fileprivate final class Content: Sendable {
         let bytes: Data
@@ -80,7 +83,7 @@ struct Claim: Sendable {
     /// Opens a waiting job's file, makes sure that nobody writes to it, and reads it. Nothing is claimed yet.
     func open(_ job: Job) throws -> ClaimLook {
         switch try look(job.file) {
-        case .open(let content): .open(OpenPrompt(job: job, claimed: try claimed(job, content.status), content: content))
+        case .open(let content): .open(OpenPrompt(job: job, claimed: claimed(job, content.status), content: content))
         case .busy: .busy
         case .gone: .over(try withdraw(job))
         case .refused(let reason): .over(try refuse(job, reason))
@@ -93,9 +96,7 @@ struct Claim: Sendable {
     func open(unnumbered file: Admission) throws -> OpenPrompt? {
         guard case .open(let content) = try look(file.name) else { return nil }
         let job = Job(waiting: file, now: clock.wallMilliseconds())
-        let claimed = try claimed(job, content.status)
-        // Another name in `active/` would have its number in it.
-        return claimed.file == job.file ? OpenPrompt(job: job, claimed: claimed, content: content) : nil
+        return OpenPrompt(job: job, claimed: claimed(job, content.status), content: content)
     }
 
     private enum Look {
@@ -130,11 +131,10 @@ struct Claim: Sendable {
         return .open(OpenPrompt.Content(bytes: bytes, file: file, status: read))
     }
 
-    private func claimed(_ job: Job, _ status: FileStatus) throws -> Job {
+    private func claimed(_ job: Job, _ status: FileStatus) -> Job {
         var claimed = job
         claimed.state = .active
         claimed.place = .active
-        claimed.file = try filing.freeName(job.file, job: job.id, in: .active)
         claimed.fromPlace = .drop
         claimed.fromFile = job.file
         claimed.fileSignature = status.identity
@@ -146,7 +146,7 @@ struct Claim: Sendable {
     ///
     /// - Parameters:
     ///   - starting: those, by number, whose attempt is recorded as started with the same commit.
-    /// - Returns: each as it is now, with its number; nil where somebody else has moved it meanwhile, or where it had no job and
+    /// - Returns: each as it is now, with its number and with the name that its file gets in `active/`; nil where somebody else has moved it meanwhile, or where it had no job and
     ///   the ledger knows its file.
     func commit(_ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:]) throws -> [OpenPrompt?] {
         let now = clock.wallMilliseconds()
@@ -154,7 +154,12 @@ struct Claim: Sendable {
             try prompts.map { given in
                 var prompt = given
                 var prepared = starting[given.job.id]
-                let claimed = prepared?.job ?? given.claimed
+                let name = try filing.freeName(given.job.file, job: given.job.id, in: .active, tx)
+                // Another name would have the number in it that it has not got yet.
+                if given.isUnnumbered, name != given.job.file { return nil }
+                prompt.isToBecome(name)
+                prepared?.job.file = name
+                let claimed = prepared?.job ?? prompt.claimed
                 let why = prepared == nil ? "claimed" : "claimed; attempt \(claimed.attempts) is next"
                 if given.isUnnumbered {
                     guard let made = try tx.admit(claimed: claimed, why: why, now: now) else { return nil }

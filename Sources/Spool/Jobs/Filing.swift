@@ -135,11 +135,13 @@ extension LedgerTransaction {
     }
 
     /// Whether a file of this name is on its way out of one of these folders.
+    ///
+    /// The folders stand in the statement. As values they would have SQLite plan it anew each time: whether an index has the rows depends on
+    /// them ("sqlite3ExprImpliesExpr", partial indexes).
     private func isLeaving(_ places: [Place], file: String, byOtherThan job: Int64) throws -> Bool {
-        let places = [places.first, places.last].map { $0?.rawValue }
+        let places = places.map { "'\($0.rawValue)'" }.joined(separator: ", ")
         return try number(
-            "SELECT 1 FROM jobs WHERE from_file = ? AND from_place IN (?, ?) AND id <> ? LIMIT 1",
-            [file, places[0], places[1], job])
+            "SELECT 1 FROM jobs WHERE from_file = ? AND from_place IN (\(places)) AND id <> ? LIMIT 1", [file, job])
             != nil
     }
 

@@ -148,8 +148,9 @@ struct Preparer: Sendable {
         for (index, result) in stamped.enumerated() {
             let job = (prompts[index] ?? group[index].prompt).job
             do {
-                let one = try result.get()
-                if prompts[index] != nil {
+                var one = try result.get()
+                if let prompt = prompts[index] {
+                    one.prompt = prompt
                     claimed.outcomes.append(try await settle(one, &claimed.replaced))
                 } else {
                     giveUp(one)
@@ -239,6 +240,11 @@ struct Preparer: Sendable {
                 giveUp(one)
                 return outcome(end, one.prompt.job)
             case .moved(let job, nil):
+                // The name that was thought of is another job's: the run folder that was made for it names the wrong file.
+                if job.file != one.prepared.job.file, let ready = one.prepared.ready {
+                    giveUp(ready)
+                    one.prepared.ready = nil
+                }
                 // Its turn needs no commit, so nothing else would say that the file is in its place: see `confirmClaims`.
                 one.prepared.saved = one.prepared.isRecorded ? one.prepared.job : job
                 one.prepared.saved.file = job.file

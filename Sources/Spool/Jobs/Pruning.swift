@@ -171,9 +171,9 @@ extension LedgerTransaction {
     func isClaimed(_ file: String, in place: Place, byOtherThan job: Int64) throws -> Bool {
         try number(
             """
-            SELECT 1 FROM jobs WHERE file = ? AND \(Self.isOver) AND place = ? AND id <> ?
+            SELECT 1 FROM jobs WHERE file = ? AND \(Self.isOver) AND place = '\(place.rawValue)' AND id <> ?
               AND pruned IS NULL LIMIT 1
-            """, [file, place.rawValue, job]) != nil
+            """, [file, job]) != nil
     }
 
     /// Says that nothing is left of it.

@@ -217,7 +217,8 @@ import Testing
         #expect(try bench.ledger.read { try $0.transitions(of: 1) }.map(\.to) == ["queued", "active"])
         // Its name is taken in active/; then others are known to the ledger: one that waits, one that is on its way.
         try bench.spool.drop("a.md", "other")
-        #expect(try bench.claim.open(unnumbered: Admission(name: "a.md")) == nil)
+        let other = try #require(try bench.claim.open(unnumbered: Admission(name: "a.md")))
+        #expect(try bench.claim.commit([other])[0] == nil)
         for state in [JobState.queued, .done, .active] {
             let name = state.rawValue + ".md"
             try bench.spool.drop(name, "true")
@@ -261,8 +262,8 @@ extension Claim {
         case .busy: return .busy
         case .over(let end): return outcome(end)
         case .open(let prompt):
-            guard try commit([prompt])[0] != nil else { return .lost }
-            switch try move(prompt) {
+            guard let claimed = try commit([prompt])[0] else { return .lost }
+            switch try move(claimed) {
             case .over(let end): return outcome(end)
             case .moved(let job, let changed): return .claimed(job, changed ?? prompt.bytes)
             }
