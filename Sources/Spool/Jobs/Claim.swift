@@ -146,8 +146,8 @@ struct Claim: Sendable {
     ///
     /// - Parameters:
     ///   - starting: those, by number, whose attempt is recorded as started with the same commit.
-    /// - Returns: each as it is now, with its number and with the name that its file gets in `active/`; nil where somebody else has moved it meanwhile, or where it had no job and
-    ///   the ledger knows its file.
+    /// - Returns: each as it is now, with its number and with the name that its file gets in `active/`; nil where somebody else has moved
+    ///   it meanwhile, or where it had no job and the ledger knows its file.
     func commit(_ prompts: [OpenPrompt], starting: [Int64: Prepared] = [:]) throws -> [OpenPrompt?] {
         let now = clock.wallMilliseconds()
         return try ledger.write { tx in

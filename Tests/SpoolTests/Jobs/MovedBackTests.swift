@@ -350,14 +350,14 @@ private final class ShortWaitsClock: SpoolClock {
         try Data("```bash\necho two\n```\n".utf8).write(to: other)
         #expect(rename(other.path, spool.path + "/a.md") == 0)
         #expect(try intake.scan(isDraining: true).admitted == [2])
-        let second = try open(2)
+        // Both are claimed before either file has moved.
+        let second = try #require(try claim.commit([try open(2)])[0])
         guard case .moved(_, let changed?) = try claim.move(first) else {
             Issue.record("the first claim has not got the other file")
             return
         }
         #expect(String(decoding: changed, as: UTF8.self).contains("echo two"))
-        let claimed = try #require(try claim.commit([second])[0])
-        guard case .over(.withdrawn(let job)) = try claim.move(claimed) else {
+        guard case .over(.withdrawn(let job)) = try claim.move(second) else {
             Issue.record("both claims have one file")
             return
         }
