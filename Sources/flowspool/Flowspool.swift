@@ -55,6 +55,8 @@ import Spool
         // A closed pipe is an error of write(2), a broken lease is looked at when it matters; neither ends the process.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGIO, SIG_IGN)
+        // Who starts us may ignore the end of children, and hand that on: no child's status would be kept (waitid(2), NOTES).
+        signal(SIGCHLD, SIG_DFL)
         // A umask that takes away the owner's own rights would make a spool that its owner cannot open.
         umask(umask(0o077) & 0o077)
         var arguments = Array(CommandLine.arguments.dropFirst())

@@ -142,24 +142,20 @@ struct ChildWatch: ~Copyable {
         for stream in streams { stream.finish() }
     }
 
-    /// Adopted processes of this attempt that are alive, with their descendants. Ended ones are reaped on the way.
+    /// Adopted processes of this attempt that are alive, with their descendants. Adopted ones that have ended are reaped on the way.
     ///
     /// - Returns: `isWhole`: false where a child had ended, for the first time, when it was looked at. Its own children fall to this process
     ///   when it ends, perhaps after the listing; and where it was reaped meanwhile, the listing may lack others (proc(5),
     ///   `/proc/tid/children`: reliable only while all children are stopped). Only for the first time, so that one that cannot be
     ///   reaped or read (a debugger holds it, descriptors are out) keeps nobody here.
     private mutating func remains() -> (found: [ProcessFacts], isWhole: Bool) {
-        let ownSession = getsid(0)
         var found: [ProcessFacts] = []
         var isWhole = true
         for pid in children() {
             let facts = ProcessFacts(pid: pid)
             guard let facts, !facts.isEnded else {
-                // A child that this process started itself is in this session; who started it waits for it. One in another
-                // session was adopted, whosever it was, and nobody else will.
-                if let facts, facts.group == leader || facts.session != ownSession || known.contains(facts.identity) {
-                    Self.reap(pid)
-                }
+                // Adopted, whosever it was, it is waited for by nobody else.
+                if facts != nil { OwnChildren.reapAdopted(pid) }
                 if endedWhenSeen.insert(pid).inserted { isWhole = false }
                 continue
             }
@@ -198,12 +194,6 @@ struct ChildWatch: ~Copyable {
             descriptors.append(descriptor)
         }
         return wait(for: descriptors, alsoForCancel: false, until: until) == .timeUp
-    }
-
-    private static func reap(_ pid: pid_t) {
-        var code: Int32 = 0
-        var signalled: Int32 = 0
-        _ = flowspool_reap(pid, WNOHANG, &code, &signalled)
     }
 
     // MARK: Waiting

@@ -114,9 +114,7 @@ final class HeldShell: Sendable {
         }
         if isOver { return }
         _ = flowspool_pidfd_send_signal(child.pidfd, SIGKILL)
-        var code: Int32 = 0
-        var isSignalled: Int32 = 0
-        _ = flowspool_reap(child.pid, 0, &code, &isSignalled)
+        _ = OwnChildren.wait(for: child.pid)
         child.slot.map { groups?.remove($0) }
         close(child.pidfd)
         // Only now that nobody waits there.

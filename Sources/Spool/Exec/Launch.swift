@@ -66,8 +66,15 @@ struct Launch: @unchecked Sendable {
 
     /// Starts the child on this thread; see `flowspool_start`.
     func start() throws(NotStarted) -> (pid: pid_t, pidfd: Int32) {
-        var pid: pid_t = 0
+        // Whatever comes of it.
+        defer { for stream in streams { stream.closeWriteEnd() } }
         var pidfd: Int32 = -1
+        let pid = try OwnChildren.start { () throws(NotStarted) in try start(&pidfd) }
+        return (pid, pidfd)
+    }
+
+    private func start(_ pidfd: inout Int32) throws(NotStarted) -> pid_t {
+        var pid: pid_t = 0
         var step = flowspool_step_clone
         let code = path.withCString { path in
             directory.withCString { directory in
@@ -78,9 +85,8 @@ struct Launch: @unchecked Sendable {
                 return withExtendedLifetime(self) { flowspool_start(&child, &pid, &pidfd, &step) }
             }
         }
-        for stream in streams { stream.closeWriteEnd() }
         switch (code, step) {
-        case (0, _): return (pid, pidfd)
+        case (0, _): return pid
         case (let code, flowspool_step_directory): throw Self.failed("working folder \(printable(directory))", code)
         case (let code, flowspool_step_exec): throw Self.failed(printable(path), code)
         case (let code, _): throw Self.failed("could not start \(printable(path))", code)

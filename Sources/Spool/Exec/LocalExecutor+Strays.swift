@@ -43,7 +43,8 @@ struct Strays: Sendable {
         while true {
             let strays = find()
             if strays.isEmpty {
-                known.forEach(Self.reap)
+                // Those that fell to this process; of any other there is nothing to reap.
+                known.forEach(OwnChildren.reapAdopted)
                 return groups.count
             }
             groups.formUnion(strays.map(\.group))
@@ -71,13 +72,6 @@ struct Strays: Sendable {
                 until = .max
             }
         }
-    }
-
-    /// For one that fell to this process; any other is not this process's to reap, and nothing happens (ECHILD).
-    private static func reap(_ pid: pid_t) {
-        var code: Int32 = 0
-        var isSignalled: Int32 = 0
-        _ = flowspool_reap(pid, WNOHANG, &code, &isSignalled)
     }
 
     /// Whether `pid` is never ended, whatever its marks.

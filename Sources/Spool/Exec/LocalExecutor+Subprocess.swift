@@ -18,7 +18,12 @@ extension LocalExecutor {
         let watching = Watching()
         // A task of its own: the package acts on the surrounding task's cancellation before the watch can do it in order.
         let task = Task { () async throws -> TerminationStatus in
-            defer { watching.slot.map { groups?.remove($0) } }
+            OwnChildren.begin()
+            defer {
+                // The package has waited for it.
+                if let pid = watching.pid { OwnChildren.forget(pid) } else { OwnChildren.end(nil) }
+                watching.slot.map { groups?.remove($0) }
+            }
             let result = try await Subprocess.run(
                 .path(FilePath(launch.path)),
                 arguments: Arguments(
@@ -33,8 +38,9 @@ extension LocalExecutor {
             ) { execution in
                 let pid = execution.processIdentifier.value
                 let pidfd = execution.processIdentifier.processDescriptor
+                OwnChildren.end(pid)
                 watching.slot = groups?.add(pid)
-                watching.isTold = true
+                watching.pid = pid
                 onStart()
                 await onThread {
                     for stream in launch.streams { stream.closeWriteEnd() }
@@ -51,7 +57,7 @@ extension LocalExecutor {
         do {
             status = try await task.value
         } catch {
-            if !watching.isTold { onStart() }
+            if watching.pid == nil { onStart() }
             return Outcome(ending: .notStarted("\(printable(launch.path)): \(error)"))
         }
         let trouble = await onThread {
@@ -75,6 +81,6 @@ private final class Watching: @unchecked Sendable {
     var watch: ChildWatch?
     var cause = ChildWatch.Cause.ended
     var slot: Int?
-    /// `onStart` was called.
-    var isTold = false
+    /// Of the child; once it is known, `onStart` is called.
+    var pid: pid_t?
 }

@@ -9,7 +9,7 @@ import Foundation
 /// This machine as an `Executor`.
 ///
 /// Making one turns the process into the adopter of its orphaned descendants (PR_SET_CHILD_SUBREAPER, prctl(2)), for good.
-/// Whatever else this process starts must stay in the process's own session, or it is taken for such an orphan.
+/// Whatever else this process starts must be known to `OwnChildren`, or it is taken for such an orphan.
 public struct LocalExecutor: Executor {
     /// How children are started.
     public enum Starter: Sendable, CaseIterable {
@@ -121,18 +121,16 @@ public struct LocalExecutor: Executor {
             watch.letBegin(pidfd: child.pidfd)
             onStart()
             let cause = watch.waitForLeader(pidfd: child.pidfd)
-            var code: Int32 = 0
-            var isSignalled: Int32 = 0
-            let reaped = flowspool_reap(child.pid, 0, &code, &isSignalled)
-            let reapError = errno
+            let ended = OwnChildren.wait(for: child.pid)
             watch.endRemains()
             let ending: CommandResult.Ending =
-                switch cause {
-                case .timedOut: .timedOut
-                case .cancelled: .cancelled
+                switch (cause, ended) {
+                case (.timedOut, _): .timedOut
+                case (.cancelled, _): .cancelled
+                case (.ended, .exited(let code)): .exited(code)
+                case (.ended, .signalled(let number)): .signalled(number)
                 // Somebody else's wait took the status: nothing is known of how it ended.
-                case .ended where reaped != 1: .notStarted("its status was lost: waitid: \(String(cString: strerror(reapError)))")
-                case .ended: isSignalled != 0 ? .signalled(code) : .exited(code)
+                case (.ended, .lost(let code)): .notStarted("its status was lost: waitid: \(String(cString: strerror(code)))")
                 }
             return Outcome(ending: ending, trouble: watch.outputTrouble)
         }

@@ -37,8 +37,7 @@ import Testing
                 return children
             }
             _ = watch.waitForLeader(pidfd: pidfd)
-            var (code, isSignalled): (Int32, Int32) = (0, 0)
-            _ = flowspool_reap(leader, 0, &code, &isSignalled)
+            _ = OwnChildren.wait(for: leader)
             watch.endRemains()
             return pids.map { isGone(String($0)) }
         }
@@ -46,12 +45,51 @@ import Testing
         if !endings[1] { kill(pids[1], SIGKILL) }
     }
 
+    /// A job of `set -m` has a group of its own, in this session. It ends by itself, and nobody else waits for it.
+    @Test func endRemains_whenAJobOfItsOwnGroupHasEnded_leavesNoZombie() async throws {
+        let scratch = Scratch()
+        // Adopts orphans.
+        _ = LocalExecutor(graceSeconds: 600)
+        let ready = scratch.fifo("ready")
+        let programs = ProgramFinder()
+        let launch = try Launch(
+            scratch.bash("set -m; (echo $BASHPID > $D/ready; exec sleep 100) & cat $D/go"), outputBytesMax: 4096,
+            programs: programs)
+        // A child of this process that nobody has waited for yet.
+        let other = try Launch(scratch.bash("exit 7"), outputBytesMax: 4096, programs: programs)
+        let go = scratch.fifo("go")
+        let cancel = try CancelSignal()
+        let job = await onThread { () -> String in
+            guard let (otherChild, otherPidfd) = try? other.start() else { return "not started" }
+            defer { close(otherPidfd) }
+            Self.waitForEnd(otherPidfd)
+            guard let (leader, pidfd) = try? launch.start() else { return "not started" }
+            defer { close(pidfd) }
+            let job = String(decoding: FileHandle(forReadingAtPath: ready)?.readDataToEndOfFile() ?? Data(), as: UTF8.self)
+            close(open(go, O_WRONLY | O_CLOEXEC))
+            var watch = ChildWatch(
+                leader: leader, runDirectory: launch.runDirectory, streams: launch.streams, cancel: cancel,
+                deadline: nil, graceSeconds: 600)
+            _ = watch.waitForLeader(pidfd: pidfd)
+            _ = OwnChildren.wait(for: leader)
+            pid_t(job.trimmingCharacters(in: .newlines)).map(Self.end)
+            watch.endRemains()
+            #expect(OwnChildren.wait(for: otherChild) == .exited(7))
+            return job
+        }
+        #expect(isGone(job))
+    }
+
     /// Returns when it has ended, and nobody has waited for it.
     private static func end(_ pid: pid_t) {
         let pidfd = flowspool_pidfd_open(pid)
         kill(pid, SIGKILL)
+        waitForEnd(pidfd)
+        close(pidfd)
+    }
+
+    private static func waitForEnd(_ pidfd: Int32) {
         var polled = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
         while poll(&polled, 1, -1) < 0 {}
-        close(pidfd)
     }
 }

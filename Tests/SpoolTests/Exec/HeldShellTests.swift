@@ -234,15 +234,14 @@ import Testing
         let executor = executor
         let ready = try #require(executor.makeReady(scratch.bash("grep ^Cpus_allowed: /proc/self/status")))
         // The child ends with the thread that starts it.
-        let code = await onThread {
-            SideThread.keepingThisOne { () -> Int32 in
-                guard let (pid, pidfd) = try? ready.launch.start() else { return -1 }
+        let ending = await onThread {
+            SideThread.keepingThisOne { () -> OwnChildren.Ending? in
+                guard let (pid, pidfd) = try? ready.launch.start() else { return nil }
                 defer { close(pidfd) }
-                var (code, isSignalled): (Int32, Int32) = (0, 0)
-                return flowspool_reap(pid, 0, &code, &isSignalled) == 1 && isSignalled == 0 ? code : -1
+                return OwnChildren.wait(for: pid)
             }
         }
-        #expect(code == 0)
+        #expect(ending == .exited(0))
         for stream in ready.launch.streams { stream.finish() }
         let own = try String(contentsOfFile: "/proc/\(getpid())/status", encoding: .utf8)
         let mask = own.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }

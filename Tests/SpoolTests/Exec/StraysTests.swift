@@ -21,9 +21,7 @@ import Testing
             workingDirectory: scratch.path, outputPath: "/dev/null")
         await onThread {
             guard let child = try? Launch(command, outputBytesMax: 4096, programs: ProgramFinder()).start() else { return }
-            var code: Int32 = 0
-            var isSignalled: Int32 = 0
-            _ = flowspool_reap(child.pid, 0, &code, &isSignalled)
+            _ = OwnChildren.wait(for: child.pid)
             close(child.pidfd)
         }
         return await scratch.line(from: ready)

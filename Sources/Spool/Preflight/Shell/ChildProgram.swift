@@ -54,10 +54,13 @@ enum ChildProgram {
             let isFed = feed(sockets[0], input, &fed)
             meanwhile()
             if let failure = exchange(sockets, isFed ? nil : (input, fed), &result, limits, deadline) { return .failure(failure) }
-            var status: Int32 = 0
-            isReaped = hasEnded(pid, &status, by: deadline)
-            guard isReaped else { return .failure(.timeout(seconds: limits.seconds)) }
-            result.status = status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + status & 0x7F
+            guard let ending = end(of: pid, by: deadline) else { return .failure(.timeout(seconds: limits.seconds)) }
+            isReaped = true
+            switch ending {
+            case .exited(let code): result.status = code
+            case .signalled(let number): result.status = 128 + number
+            case .lost(let code): return .failure(.crashed("waitid: \(String(cString: strerror(code)))"))
+            }
             return .success(result)
         }
 
@@ -65,8 +68,7 @@ enum ChildProgram {
             sockets.forEach { close($0) }
             guard !isReaped else { return }
             kill(-pid, SIGKILL)
-            var status: Int32 = 0
-            while waitpid(pid, &status, 0) == -1, errno == EINTR {}
+            _ = OwnChildren.wait(for: pid)
         }
     }
 
@@ -83,7 +85,8 @@ enum ChildProgram {
                 ours.append(ends[0])
                 theirs.append(ends[1])
             }
-            return Started(pid: try spawn(path, arguments, theirs), sockets: ours)
+            let pid = try OwnChildren.start { () throws(ShellParserFailure) in try spawn(path, arguments, theirs) }
+            return Started(pid: pid, sockets: ours)
         } catch {
             ours.forEach { close($0) }
             throw error
@@ -175,15 +178,14 @@ enum ChildProgram {
         return nil
     }
 
-    /// Waits for a child that has closed its outputs: nearly always it is just ending.
-    private static func hasEnded(_ pid: pid_t, _ status: inout Int32, by deadline: Double) -> Bool {
+    /// Waits for a child that has closed its outputs: nearly always it is just ending. Nil where it still runs at the deadline.
+    private static func end(of pid: pid_t, by deadline: Double) -> OwnChildren.Ending? {
         // Readable once the child has ended; where there is none (-1), poll(2) only waits.
         let pidfd = flowspool_pidfd_open(pid)
         defer { if pidfd >= 0 { close(pidfd) } }
         while true {
-            let ended = waitpid(pid, &status, WNOHANG)
-            if ended == pid || ended == -1 && errno != EINTR { return true }
-            if now() >= deadline { return false }
+            if let ending = OwnChildren.ifEnded(pid) { return ending }
+            if now() >= deadline { return nil }
             var end = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
             _ = poll(&end, 1, pidfd >= 0 ? 20 : 1)
         }
