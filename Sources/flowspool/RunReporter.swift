@@ -91,6 +91,9 @@ final class RunReporter: Sendable {
         case .withdrawn(let job): return text("gone", job, "taken out of the drop folder")
         case .deferred(let job):
             return text("later", job, job.notBefore.map { "not before \(utcText($0, fraction: false))" } ?? "")
+        case .notBegun(let job, _):
+            state.running[job.id] = nil
+            return text("later", job, "its attempt could not begin, and does not count")
         case .waitsForWriter(let job):
             return state.waitingFor.insert(job.id).inserted ? text("waits", job, "somebody still writes it") : nil
         case .onHold(let hold): return "on hold: \(printable(hold.reason))\n  hint: mend it, then `flowspool resume`"

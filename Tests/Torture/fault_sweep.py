@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Each file-system-changing call of a real run fails once (shim.c; SQLite's calls among them), with EIO, ENOSPC, EACCES, EMFILE or
-# EINTR. The run goes on or ends with a clear error; the next one finishes everything. Then a file system that is really full, and one
-# that is really read-only (as root, on a small tmpfs; left out where that may not be mounted).
+# EINTR. The run goes on or ends with a clear error; the next one finishes everything. Then file systems that
+# are really full, have but a few inodes left, or are really read-only (as root, on a small tmpfs; left out where that may not be mounted).
 #
 #   fault_sweep.py [--binary PATH] [--quick] [--seed N] [--all] [--alone] [--at N:ERRNO]
 
@@ -9,6 +9,7 @@ import argparse
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,13 +53,15 @@ def mount(*arguments):
 def on_tmpfs(binary, figures, name, hinder, free):
     """A run on a file system that `hinder` has spoilt, another once `free` has put it right."""
     folder = tempfile.mkdtemp(prefix="flowspool-torture-")
-    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", folder):
+    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=2m,nr_inodes=1000,mode=700", "tmpfs", folder):
         figures[name] = "left out: tmpfs may not be mounted here"
         os.rmdir(folder)
         return
     try:
         spool = Spool(binary, folder)
         places = fill(spool)
+        # What the prompts themselves write is not to be refused.
+        open(spool.trace, "a").close()
         hinder(folder)
         process = subprocess.Popen(spool.watch(PROFILE), cwd="/", env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)
@@ -73,7 +76,8 @@ def on_tmpfs(binary, figures, name, hinder, free):
             raise Broken(f"{name}: nothing was said")
         free(folder)
         drain(spool, PROFILE, name)
-        spool.judge(BUDGET[PROFILE], name, places)
+        # Whatever was refused, it was no prompt's fault.
+        spool.judge(BUDGET[PROFILE], name, {**dict.fromkeys(spool.dropped, "done"), **places})
         figures[name] = error.strip().splitlines()[0]
     except Broken as error:
         figures["broken"].append(error)
@@ -90,6 +94,20 @@ def fill_up(folder):
                 file.write(bytes(4096))
         except OSError:
             pass
+
+
+def use_up_inodes(folder, left):
+    """No file can be made but so many: something of a job's way to its end is refused, and which depends on `left`."""
+    os.mkdir(os.path.join(folder, "ballast"))
+    number = 0
+    try:
+        while True:
+            os.close(os.open(os.path.join(folder, "ballast", str(number)), os.O_CREAT | os.O_WRONLY))
+            number += 1
+    except OSError:
+        pass
+    for index in range(left):
+        os.unlink(os.path.join(folder, "ballast", str(index)))
 
 
 def main():
@@ -132,6 +150,9 @@ def main():
 
 def on_file_systems(binary, figures):
     on_tmpfs(binary, figures, "full", fill_up, lambda folder: os.unlink(os.path.join(folder, "ballast")))
+    for left in range(3, 28, 6):
+        on_tmpfs(binary, figures, f"{left}_inodes", lambda folder: use_up_inodes(folder, left),
+                 lambda folder: shutil.rmtree(os.path.join(folder, "ballast")))
     on_tmpfs(binary, figures, "read_only", lambda folder: mount("-o", "remount,ro", folder), lambda folder: mount("-o", "remount,rw", folder))
 
 

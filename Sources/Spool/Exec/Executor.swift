@@ -54,11 +54,14 @@ public struct CommandResult: Sendable, Hashable {
     public var durationSeconds: Double
     /// Why the output file is not complete (a full disk), as a sentence; nil when it is. A cut at the bound is not trouble.
     public var outputTrouble: String?
+    /// Of a command that was not started: the system call that failed, where one of flowspool's own did.
+    public var cause: SystemCallError?
 
-    public init(ending: Ending, durationSeconds: Double, outputTrouble: String? = nil) {
+    public init(ending: Ending, durationSeconds: Double, outputTrouble: String? = nil, cause: SystemCallError? = nil) {
         self.ending = ending
         self.durationSeconds = durationSeconds
         self.outputTrouble = outputTrouble
+        self.cause = cause
     }
 }
 

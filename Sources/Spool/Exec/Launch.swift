@@ -7,6 +7,8 @@ import Foundation
 /// Why a command was not started, for a person to read.
 struct NotStarted: Error, Sendable {
     let text: String
+    /// The system call that failed, where one of flowspool's own did; nil: the command cannot be started on any machine like this.
+    var cause: SystemCallError?
 }
 
 /// A command that is ready to start. The thread that runs it owns the streams.
@@ -60,7 +62,7 @@ struct Launch: @unchecked Sendable {
                     [output]
                 }
         } catch {
-            throw NotStarted(text: error.description)
+            throw NotStarted(text: error.description, cause: error)
         }
     }
 
@@ -89,7 +91,10 @@ struct Launch: @unchecked Sendable {
         case (0, _): return pid
         case (let code, flowspool_step_directory): throw Self.failed("working folder \(printable(directory))", code)
         case (let code, flowspool_step_exec): throw Self.failed(printable(path), code)
-        case (let code, _): throw Self.failed("could not start \(printable(path))", code)
+        case (let code, _):
+            throw NotStarted(
+                text: "could not start \(printable(path)): \(String(cString: strerror(code)))",
+                cause: SystemCallError(call: .clone, path: path, errno: code))
         }
     }
 

@@ -45,8 +45,10 @@ public struct LocalExecutor: Executor {
         do {
             return await run(try readyOrThrow(command), since: begin)
         } catch {
-            let text = (error as? NotStarted)?.text ?? "\(error)"
-            return CommandResult(ending: .notStarted(text), durationSeconds: Self.seconds(since: begin))
+            let refused = error as? NotStarted
+            return CommandResult(
+                ending: .notStarted(refused?.text ?? "\(error)"), durationSeconds: Self.seconds(since: begin),
+                cause: refused?.cause ?? error as? SystemCallError)
         }
     }
 
@@ -86,12 +88,14 @@ public struct LocalExecutor: Executor {
             cancel.set()
         }
         return CommandResult(
-            ending: outcome.ending, durationSeconds: Self.seconds(since: begin), outputTrouble: outcome.trouble?.description)
+            ending: outcome.ending, durationSeconds: Self.seconds(since: begin), outputTrouble: outcome.trouble?.description,
+            cause: outcome.cause)
     }
 
     struct Outcome: Sendable {
         var ending: CommandResult.Ending
         var trouble: SystemCallError?
+        var cause: SystemCallError?
     }
 
     /// Starts a child on this thread.
@@ -111,7 +115,7 @@ public struct LocalExecutor: Executor {
                 if let shell = ready.shell { child = try shell.take() } else { child = try start(launch) }
             } catch {
                 onStart()
-                return Outcome(ending: .notStarted(error.text))
+                return Outcome(ending: .notStarted(error.text), cause: error.cause)
             }
             defer { close(child.pidfd) }
             defer { child.slot.map { groups?.remove($0) } }

@@ -104,7 +104,7 @@ public struct BlockResult: Sendable, Hashable, Codable {
 }
 
 /// How one attempt went.
-public struct AttemptResult: Sendable, Hashable, Codable {
+public struct AttemptResult: Sendable, Hashable {
     public enum Outcome: String, Sendable, Codable { case success, failed, interrupted, cancelled }
 
     public var outcome: Outcome
@@ -126,6 +126,9 @@ public struct AttemptResult: Sendable, Hashable, Codable {
     public var retryAt: Date?
     /// Of an agent or a model: who it was and what it used.
     public var usage: RunUsage?
+    /// What the machine refused, where for that reason a block did not run, after those up to `lastOKBlock`: no failure of the
+    /// prompt's. nil: it ran, or could not for another reason.
+    public var refusal: SystemCallError?
 
     public init(
         outcome: Outcome, failureClass: FailureClass? = nil, exitCode: Int32? = nil, failedBlock: Int? = nil,
@@ -144,6 +147,20 @@ public struct AttemptResult: Sendable, Hashable, Codable {
         self.durationMilliseconds = durationMilliseconds
         self.message = message
         self.retryAt = retryAt
+    }
+}
+
+extension AttemptResult {
+    /// An attempt that `error` kept from beginning.
+    init(notBegun error: any Error, _ message: String) {
+        self.init(outcome: .failed, failureClass: .runner, message: message)
+        refuse(error)
+    }
+
+    /// What was to run next has not, because of `error`.
+    mutating func refuse(_ error: (any Error)?) {
+        guard let error = error as? SystemCallError, error.isOfMachine else { return }
+        refusal = error
     }
 }
 

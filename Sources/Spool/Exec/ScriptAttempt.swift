@@ -130,6 +130,7 @@ struct ScriptAttempt {
             try make(RunFolder.environmentName, handed.file)
             _ = handed.take(handed.file)
         } catch {
+            result.refuse(error)
             return stop(.runner, block: nil, "\(error)")
         }
         let blocks = request.prompt.blocks
@@ -171,6 +172,7 @@ struct ScriptAttempt {
                 try make(RunFolder.blockName(number), Data(block.text.utf8))
                 command = self.command(for: block)
             } catch {
+                result.refuse(error)
                 record(block, exitCode: nil, seconds: 0, failure: .runner)
                 _ = stop(.runner, block: block.number, "block \(block.number) could not start: \(error)")
                 return false
@@ -178,7 +180,10 @@ struct ScriptAttempt {
             command.timeoutSeconds = max(0, limit)
             ran = await executor.run(command)
         }
-        let verdict = judge(block, ran.ending, limit: limit, isAttemptLimit: limit == timeLeft)
+        if case .notStarted = ran.ending { result.refuse(ran.cause) }
+        var verdict = judge(block, ran.ending, limit: limit, isAttemptLimit: limit == timeLeft)
+        // A mark forgives what a block does, and this one has done nothing.
+        if result.refusal != nil { verdict.isTolerated = false }
         record(block, exitCode: verdict.exitCode, seconds: ran.durationSeconds, failure: verdict.failure, mark: verdict.mark)
         logBytesLeft -= logSize(of: block)
         if let trouble = ran.outputTrouble { folder.note("the log is not complete: \(trouble)", inLogOf: block.number) }

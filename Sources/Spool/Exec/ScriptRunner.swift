@@ -56,9 +56,10 @@ public struct ScriptRunner: Runner {
                 result.message += result.message.isEmpty ? "\(error)" : "; \(error)"
             }
         } catch {
-            result = AttemptResult(
-                outcome: .failed, failureClass: .runner, lastOKBlock: request.firstBlock - 1,
-                carriedEnvironment: request.carriedEnvironment, durationMilliseconds: begin.milliseconds, message: "\(error)")
+            result = AttemptResult(notBegun: error, "\(error)")
+            result.lastOKBlock = request.firstBlock - 1
+            result.carriedEnvironment = request.carriedEnvironment
+            result.durationMilliseconds = begin.milliseconds
         }
         return result
     }

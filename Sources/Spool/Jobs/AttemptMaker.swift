@@ -30,8 +30,7 @@ struct AttemptMaker: Sendable {
                 }
             } catch {
                 let text = (error as? SystemCallError)?.description ?? "\(error)"
-                result = AttemptResult(
-                    outcome: .failed, failureClass: .runner, message: "the run folder could not be made: \(text)")
+                result = AttemptResult(notBegun: error, "the run folder could not be made: \(text)")
             }
         } else {
             result = AttemptResult(

@@ -108,9 +108,8 @@ extension Dispatcher {
     func takeBegun(_ prepared: Prepared, _ replaced: [SwapFile.Spare]) {
         preparing[Job.noNumber] = nil
         wantsWaiting = true
-        ending.ran += 1
         claimsToConfirm.append(prepared.saved)
-        if let task = unnumbered?.task { runs(prepared, task) }
+        if let task = unnumbered?.task { runs(prepared, task, isFirst: true) }
         announceStart(of: prepared.job.id)
         endUnnumbered()
         preparer.keep(replaced)

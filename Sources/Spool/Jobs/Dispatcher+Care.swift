@@ -68,8 +68,13 @@ extension Dispatcher {
         ready.removeAll()
         for prepared in back {
             removeUnused(prepared)
-            giveBack(prepared.job, why: hold != nil ? "given back: the spool is on hold" : "given back: the run is ending")
+            giveBack(prepared.job, why: "given back: \(whyNothingStarts)")
         }
+    }
+
+    private var whyNothingStarts: String {
+        if hold != nil { return "the spool is on hold" }
+        return stopping != .no || isReplaced ? "the run is ending" : "the machine is in trouble"
     }
 
     /// A prepared job does not start after all: what was made ahead for it goes.

@@ -17,6 +17,12 @@ extension Dispatcher {
     func attemptEnded(_ id: Int64, _ result: AttemptResult) {
         guard let entry = running.removeValue(forKey: id) else { return }
         wantsWaiting = true
+        if let refusal = result.refusal, !entry.cancelsJob {
+            trouble(refusal)
+            if result.lastOKBlock < entry.prepared.job.nextBlock { return didNotBegin(entry, refusal) }
+        } else {
+            pauses = 0
+        }
         if entry.prepared.report.mode == .script {
             pace.note(milliseconds: clock.monotonicMilliseconds() - entry.since)
         } else {
@@ -24,12 +30,23 @@ extension Dispatcher {
         }
         var result = result
         if let usage = result.usage { ending.usage.add(usage, milliseconds: result.durationMilliseconds) }
+        if result.refusal != nil, entry.cancelsJob { result.outcome = .cancelled }
         if result.outcome == .cancelled, !entry.cancelsJob {
             result.outcome = .interrupted
             result.failureClass = .interrupted
             result.message = "the runner was stopped"
         }
         finish(entry.prepared, result)
+    }
+
+    /// The machine would not let an attempt begin: it counts for nothing, its job waits again, and nothing is tried for a while.
+    private func didNotBegin(_ entry: Running, _ refusal: SystemCallError) {
+        withdrawPermit()
+        let job = entry.prepared.job
+        begun?.forget(job.id)
+        if entry.countsAsRan { ending.ran -= 1 }
+        observe(.notBegun(job, refusal))
+        giveBack(job, why: "given back: \(refusal)")
     }
 
     /// Writes down the end of an attempt, or of a job that preflight blocked (`result` nil).
@@ -122,12 +139,14 @@ extension Dispatcher {
         let mayRetry = prepared.job.budgetUsed <= prepared.report.resolved.policy.retryMax
         switch result.outcome {
         case .success: return .success
-        case .cancelled: return .cancel(started: !prepared.isFresh)
+        case .cancelled: return .cancel(started: !prepared.isFresh && result.refusal == nil)
         case .interrupted: return .interrupt(runsAgain: mayRetry)
         case .failed:
             if result.failureClass == .rateLimited {
                 return .tryLater(limitWait(result, prepared.job))
             }
+            // Goes on where the machine has stopped it.
+            if result.refusal != nil { return .tryLater(max(1, pausedUntil - clock.monotonicMilliseconds())) }
             guard mayRetry, result.failureClass?.isRetryable ?? false else { return .fail }
             if settings.retryDelayMilliseconds > 0 { return .tryLater(settings.retryDelayMilliseconds) }
             return stopping == .now ? .interrupt(runsAgain: true) : .tryAgain
@@ -152,7 +171,7 @@ extension Dispatcher {
         case .interrupt(runsAgain: true): job.wait(.queued, reason: "interrupted: the runner was stopped; runs again")
         case .tryAgain: break
         case .tryLater(let delay):
-            if result?.failureClass == .rateLimited { job.budgetUsed -= 1 }
+            if result?.failureClass == .rateLimited || result?.refusal != nil { job.budgetUsed -= 1 }
             job.wait(.deferred, reason: result?.reason ?? "")
             job.delay = delay
             job.notBefore = now + delay

@@ -242,7 +242,7 @@ extension Dispatcher {
     func startRecorded(_ prepared: Prepared) {
         var prepared = prepared
         prepared.begin(now: clock.wallMilliseconds())
-        if launch(prepared) { ending.ran += 1 }
+        launch(prepared, isFirst: true)
     }
 
     static let unrecorded = "given back: its start could not be recorded"
@@ -273,7 +273,7 @@ extension Dispatcher {
         }
         prepared.saved = job
         prepared.isFresh = false
-        if launch(prepared), isFirst { ending.ran += 1 }
+        launch(prepared, isFirst: isFirst)
         return finished
     }
 
@@ -283,31 +283,31 @@ extension Dispatcher {
         observe(.attemptStarted(entry.prepared.job, blocks: entry.prepared.prompt.blocks.count))
     }
 
-    /// Starts what the ledger has as started.
+    /// Starts what the ledger has as started. Where it cannot be started, it goes back to wait.
     ///
-    /// - Returns: false where it cannot be started, and goes back to wait.
-    private func launch(_ prepared: Prepared) -> Bool {
+    /// - Parameter isFirst: of this job, since it was claimed.
+    private func launch(_ prepared: Prepared, isFirst: Bool) {
         do throws(SystemCallError) {
             try attempts.noteBegin(of: prepared)
         } catch {
             unwritten.append(.giveBack(prepared.job.id, why: "given back: that it begins could not be written down"))
-            trouble(error)
-            return false
+            return trouble(error)
         }
         let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings] in
             await attempts.make(prepared, settings)
         }
-        runs(prepared, task)
+        runs(prepared, task, isFirst: isFirst)
         letWokenThreadBegin()
-        return true
     }
 
     /// An attempt is being made.
-    func runs(_ prepared: Prepared, _ task: Task<Void, Never>) {
+    func runs(_ prepared: Prepared, _ task: Task<Void, Never>, isFirst: Bool) {
+        if isFirst { ending.ran += 1 }
         var started = prepared
         // It is the attempt's from now on.
         started.ready = nil
-        running[prepared.job.id] = Running(prepared: started, task: task, since: clock.monotonicMilliseconds())
+        running[prepared.job.id] = Running(
+            prepared: started, task: task, since: clock.monotonicMilliseconds(), countsAsRan: isFirst)
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
     }

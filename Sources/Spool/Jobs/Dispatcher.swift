@@ -28,6 +28,8 @@ public actor Dispatcher {
         /// On the monotonic clock.
         var since: Int64
         var cancelsJob = false
+        /// The run counts the job as started with this attempt.
+        var countsAsRan = false
     }
 
     enum Message: Sendable {
@@ -92,6 +94,8 @@ public actor Dispatcher {
     var batchArrival: Int64 = 0
     /// Until when nothing new is tried after trouble with the machine, on the monotonic clock.
     var pausedUntil: Int64 = 0
+    /// Pauses in a row, without an attempt between them that the machine let begin.
+    var pauses = 0
     /// Jobs that were claimed with their start, and whose file the ledger still has as leaving the drop folder.
     var claimsToConfirm: [Job] = []
     /// Which attempts have begun; nil: it could not be made, and starts are recorded one by one when their turn comes.
@@ -370,8 +374,15 @@ public actor Dispatcher {
             default: FlowspoolError(.bug, "\(error)")
             }
         observe(.trouble(shown))
-        pausedUntil = clock.monotonicMilliseconds() + settings.troublePauseMilliseconds
+        let now = clock.monotonicMilliseconds()
+        // What else fails in the same moment is the same trouble.
+        if now >= pausedUntil { pauses += 1 }
+        let pause = settings.troublePauseMilliseconds
+        pausedUntil = now + min(pause << Int64(min(max(pauses, 1) - 1, 16)), pause * Self.troublePausesMax)
     }
+
+    /// Trouble that lasts is met less often: up to this multiple of the first pause, so once a minute.
+    static let troublePausesMax: Int64 = 12
 
     /// Sets the timer for the next thing that only time brings.
     private func setTimer() {

@@ -85,7 +85,8 @@ public final class ContractJournal: Sendable {
                 detail:
                     "\(ending.why.rawValue) ran=\(ending.ran) succeeded=\(ending.succeeded) failed=\(ending.failed) held=\(ending.held)",
                 at: at)
-        case .attemptFailed, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .stopping, .trouble, .blockStarted: break
+        case .attemptFailed, .notBegun, .withdrawn, .deferred, .waitsForWriter, .holdLifted, .stopping, .trouble, .blockStarted:
+            break
         }
     }
 

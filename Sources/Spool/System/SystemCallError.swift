@@ -4,7 +4,7 @@
 import Foundation
 
 /// A system call that failed.
-public struct SystemCallError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The call, as its manual page is named (`renameat2`, `fsync`).
     public let call: SystemCall
     /// The path that the call was about, as a person would write it; escaped when printed.
@@ -27,12 +27,19 @@ public struct SystemCallError: Error, Sendable, Equatable, CustomStringConvertib
         FlowspoolError(.unavailable, description, hint: hint)
     }
 
+    /// Whether the machine had no room, descriptors, processes or memory left, or its disk fails: the same call may succeed later, and any
+    /// other job would have met the same.
+    var isOfMachine: Bool {
+        [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS].contains(errno)
+    }
+
     private var hint: String? {
         switch errno {
         case ENOSPC, EDQUOT: "free space on that file system; nothing was lost, and work goes on when there is room"
         case EACCES, EPERM: "check the owner and the mode of that path (`ls -ld`): it must be yours, and writable"
         case EROFS: "the file system is mounted read-only: remount it read-write"
         case EMFILE, ENFILE: "too many open files: raise `ulimit -n`"
+        case EAGAIN where call == .clone: "no process may be started: see `ulimit -u` and the machine's `pids` limits"
         case EIO: "the disk reports an error: see `dmesg`"
         case ENOENT: "the path is gone: was it removed while flowspool ran?"
         default: nil

@@ -120,6 +120,18 @@ final class Bench: Sendable {
         #expect(result.message == "block 1 could not start: working folder \(bench.repo)/nowhere: No such file or directory")
     }
 
+    /// The machine has no room for a script. A mark forgives what a block does, not that it does nothing.
+    @Test(arguments: [1, 2]) func run_whenABlockCouldNotRun_saysWhatWasRefused(_ number: Int) async {
+        let bench = Bench()
+        let calls = SystemCalls { call, path in call == .openat && path.hasSuffix(RunFolder.blockName(number)) ? ENOSPC : nil }
+        let request = bench.request([
+            bench.block(1, "echo one\n") { $0.isNoncritical = true }, bench.block(2, "echo two\n") { $0.isNoncritical = true },
+        ])
+        let result = await bench.make(request, runner: ScriptRunner(calls: calls))
+        #expect(result.outcome == .failed && result.failureClass == .runner && result.failedBlock == number)
+        #expect(result.refusal?.errno == ENOSPC && result.lastOKBlock == number - 1)
+    }
+
     @Test func run_handsOnWhatBlocksWriteToTheEnvironmentFile() async {
         let bench = Bench()
         let one = """

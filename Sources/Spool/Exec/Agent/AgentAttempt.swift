@@ -60,6 +60,7 @@ struct AgentAttempt {
             _ = fail(.runner, error.description)
         } catch {
             _ = fail(.runner, "\(error)")
+            if result.blocks.isEmpty { result.refuse(error) }
         }
         git.clean()
         result.usage = usage
@@ -113,6 +114,7 @@ struct AgentAttempt {
         do throws(SystemCallError) {
             try folder.write(Self.promptName, Data(plan.text.utf8))
         } catch {
+            result.refuse(error)
             _ = fail(.runner, "\(error)")
             return
         }
@@ -141,6 +143,7 @@ struct AgentAttempt {
                 timeoutSeconds: limit, now: Date(timeIntervalSince1970: Double(runner.clock.wallMilliseconds()) / 1000),
                 timeZone: runner.timeZone ?? .current))
         take(verdict, seconds: outcome.result.durationSeconds)
+        if case .notStarted = outcome.result.ending { result.refuse(outcome.result.cause) }
     }
 
     /// What the installed program can do; only asked where a flag depends on it.

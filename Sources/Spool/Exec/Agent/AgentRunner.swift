@@ -54,7 +54,7 @@ public struct AgentRunner: Runner {
         } catch let error as RunnerCatalog.NoRunner {
             result = AttemptResult(outcome: .failed, failureClass: .runner, message: error.message)
         } catch {
-            result = AttemptResult(outcome: .failed, failureClass: .runner, message: "\(error)")
+            result = AttemptResult(notBegun: error, "\(error)")
         }
         result.durationMilliseconds = begin.milliseconds
         return result

@@ -42,9 +42,11 @@ struct HTTPAttempt {
     mutating func run() async -> AttemptResult {
         if let text = runner.meter.usedUp() { return fail(.budget, text + "; nothing was started") }
         if let missing = plan.missing.first { return fail(.runner, "{{\(missing.name)}} has no value") }
+        var isAsked = false
         do {
             try folder.write(AgentAttempt.promptName, Data(plan.text.utf8))
             try folder.write(AgentAttempt.answerName, Data())
+            isAsked = true
             let limit = max(0.001, min(request.timeoutSeconds - begin.seconds, plan.budget.timeSeconds ?? .infinity))
             let text = try await limited(limit) { [self] in try await exchange() }
             usage = text.usage
@@ -63,6 +65,7 @@ struct HTTPAttempt {
         } catch {
             finishMeter()
             _ = fail(.runner, "\(error)")
+            if !isAsked { result.refuse(error) }
         }
         result.exitCode = result.outcome == .success ? 0 : nil
         result.lastOKBlock = result.outcome == .success || result.failureClass == .gate ? 1 : 0

@@ -45,7 +45,7 @@ public struct HTTPRunner: Runner {
         } catch let error as HTTPTarget.Refused {
             result = AttemptResult(outcome: .failed, failureClass: .runner, message: error.message)
         } catch {
-            result = AttemptResult(outcome: .failed, failureClass: .runner, message: "\(error)")
+            result = AttemptResult(notBegun: error, "\(error)")
         }
         result.durationMilliseconds = begin.milliseconds
         return result
