@@ -249,15 +249,8 @@ extension Dispatcher {
         let moved = unconfirmed.take()
         let confirmed: Bool? = note {
             try preparer.swap.syncFolder(after: [spool.root, spool.done, spool.failed, spool.held])
-            try ledger.write { tx in
-                for job in moved where job.isKept {
-                    if let signature = try KeptPrompt.signature(of: job, in: spool.root) {
-                        try tx.keepSignature(signature, of: job.id)
-                    }
-                }
-                // A person may have sent a job elsewhere since (`retry`, `approve`): that move is not struck out, it is theirs.
-                try tx.confirmMoves(moved)
-            }
+            // A person may have sent a job elsewhere since (`retry`, `approve`): that move is not struck out, it is theirs.
+            try ledger.write { try $0.confirmMoves(moved, keptIn: spool.root) }
             return moved.contains { $0.state.isWaiting }
         }
         if confirmed == nil { unconfirmed.putBack(moved, due: max(pausedUntil, now + MovesToConfirm.waitMax)) }
@@ -352,12 +345,5 @@ extension LedgerTransaction {
         let clause = "SELECT 1 FROM jobs WHERE state = 'queued' AND from_place IS NULL"
         guard let batch else { return try row(clause + " LIMIT 1") != nil }
         return try row(clause + " AND batch = ? LIMIT 1", [batch]) != nil
-    }
-
-    /// Notes how a file that was put back in its place looks, so that intake can tell it from a changed one.
-    func keepSignature(_ signature: String, of job: Int64) throws {
-        try execute(
-            "UPDATE jobs SET file_signature = ? WHERE id = ? AND place = 'drop' AND state IN ('done', 'failed', 'cancelled')",
-            [signature, job])
     }
 }

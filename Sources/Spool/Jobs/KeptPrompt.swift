@@ -32,3 +32,20 @@ enum KeptPrompt {
         return PromptFile.read(name: name, bytes: bytes)
     }
 }
+
+extension LedgerTransaction {
+    /// Files stand where the ledger has them; of those that were put back in `root`, it keeps by what they are known from now on.
+    func confirmMoves(_ moved: [Job], keptIn root: Directory) throws {
+        for job in moved where job.isKept {
+            if let signature = try KeptPrompt.signature(of: job, in: root) { try keepSignature(signature, of: job.id) }
+        }
+        try confirmMoves(moved)
+    }
+
+    /// Notes how a file that was put back in its place looks, so that intake can tell it from a changed one.
+    private func keepSignature(_ signature: String, of job: Int64) throws {
+        try execute(
+            "UPDATE jobs SET file_signature = ? WHERE id = ? AND place = 'drop' AND state IN ('done', 'failed', 'cancelled')",
+            [signature, job])
+    }
+}

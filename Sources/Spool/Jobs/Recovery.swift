@@ -160,14 +160,7 @@ struct Recovery {
                 return made
             }
             try spool.syncPlaces()
-            try ledger.write { tx in
-                for job in moved where job.isKept {
-                    if let signature = try KeptPrompt.signature(of: job, in: spool.root) {
-                        try tx.keepSignature(signature, of: job.id)
-                    }
-                }
-                try tx.confirmMoves(moved)
-            }
+            try ledger.write { try $0.confirmMoves(moved, keptIn: spool.root) }
         }
     }
 
@@ -192,8 +185,7 @@ struct Recovery {
             // Where another job waits under that name, the file there is that job's, and this one's is gone.
             let isTaken = try ledger.read { try $0.waitingJob(file: job.name) } != nil
             job.wait(.queued, reason: "")
-            job.file =
-                isInActive || isTaken ? try ledger.read { try filing.freeName(for: job, $0) } : job.name
+            job.file = isInActive || isTaken ? try filing.freeName(for: job) : job.name
             if !isInActive {
                 job.fromPlace = nil
                 job.fromFile = nil
