@@ -96,12 +96,16 @@ struct DialectReader {
         agent.isolation = word(keys, "isolation", AgentSettings.Isolation.self)
     }
 
+    private static let budgets = ["time", "idle", "turns", "tokens", "cost_usd"]
+
     private mutating func readBudget(_ keys: FoldedKeys) {
         if let turns = keys["max_turns"] { agent.budget.turns = wholeNumber("max_turns", turns) }
         guard let node = keys["budget"] else { return }
         guard let budget = node.folded else {
-            return report("budget", node, form: "a mapping with time, idle, turns, tokens or cost_usd")
+            return report("budget", node, form: "a mapping with \(Self.budgets.joined(separator: ", "))")
         }
+        let inside = (node.mapping ?? [:]).map { ($0.key.text ?? "", $0.key) }
+        findings += SettingsReader.unknownKeys(in: "budget", inside, known: Self.budgets, linesBefore: linesBefore)
         if let node = budget["time"] { agent.budget.timeSeconds = duration("budget.time", node) }
         if let node = budget["idle"] { agent.budget.idleSeconds = duration("budget.idle", node) }
         if let node = budget["turns"] { agent.budget.turns = wholeNumber("budget.turns", node) }
@@ -119,7 +123,7 @@ struct DialectReader {
 
     private mutating func readGate(_ keys: FoldedKeys) {
         let verify = keys["verify"]?.folded
-        if let node = verify?["command"] ?? keys["codex_verify_command"] {
+        if let node = verify?["command"] ?? keys["verify.command", "codex_verify_command"] {
             if let text = node.text, !text.isEmpty, !text.utf8.contains(0) {
                 gate.command = text
                 gate.commandLine = node.mark.map { $0.line + linesBefore }
@@ -127,14 +131,14 @@ struct DialectReader {
                 report("verify.command", node, form: "a shell command that exits 0 when all is well")
             }
         }
-        if let node = verify?["diff"] {
+        if let node = verify?["diff"] ?? keys["verify.diff"] {
             switch node.text?.lowercased() {
             case "required", "yes", "true": gate.requiresDiff = true
             case "no", "false", "optional": gate.requiresDiff = false
             default: report("verify.diff", node, form: "`required`")
             }
         }
-        if let node = verify?["schema"] {
+        if let node = verify?["schema"] ?? keys["verify.schema"] {
             if let path = node.text, !path.isEmpty, !path.hasPrefix("/"), !path.split(separator: "/").contains("..") {
                 gate.schemaPath = path
             } else if node.mapping != nil, let schema = node.json() {

@@ -19,7 +19,7 @@ struct SettingsReader {
         let keys = Keys(root)
         readToggles(keys)
         readScalars(keys)
-        readGate(keys)
+        readGate(keys, root)
         if let allow = keys["allow"] { readWaivers(allow) }
         let dialects = DialectReader(root, gate: settings.gate, linesBefore: linesBefore)
         settings.agent = dialects.agent
@@ -116,14 +116,22 @@ struct SettingsReader {
 
     // MARK: The gate
 
-    private mutating func readGate(_ keys: Keys) {
+    private mutating func readGate(_ keys: Keys, _ root: Node.Mapping) {
         let verify = keys["verify"]
         if let verify, verify.keys == nil, !verify.isNull {
-            report("verify", verify, form: "a mapping with files_exist, http_200 or headers")
+            report("verify", verify, form: "a mapping with \(Self.gates.joined(separator: ", "))")
         }
-        let nested = verify?.keys
+        // `verify.files_exist: …` is as good as a mapping.
+        let dotted = root.filter { $0.key.text?.hasPrefix("verify.") == true }.map { pair in
+            (name: String(pair.key.text?.dropFirst("verify.".count) ?? ""), key: pair.key, value: pair.value)
+        }
+        let inside = (verify?.mapping ?? [:]).map { ($0.key.text ?? "", $0.key) }
+        let all = dotted.map { ($0.name, $0.key) } + inside
+        findings += Self.unknownKeys(in: "verify", all, known: Self.gates, linesBefore: linesBefore)
+        let (nested, folded) = (verify?.keys, verify?.folded)
         func find(_ name: String, _ spellings: [String]) -> (String, Node)? {
-            if let node = nested?[name], !node.isNull { return (spellings[0], node) }
+            let plain = dotted.first { FoldedKeys.fold($0.name) == FoldedKeys.fold(name) }?.value
+            if let node = nested?[name] ?? folded?[name] ?? plain, !node.isNull { return (spellings[0], node) }
             for spelling in spellings.dropFirst() {
                 if let node = keys[spelling], !node.isNull { return (spelling, node) }
             }
@@ -136,6 +144,8 @@ struct SettingsReader {
         if let (key, node) = find("headers", Self.headers) { readHeaders(key, node) }
     }
 
+    /// All that stands under `verify`.
+    private static let gates = ["files_exist", "http_200", "headers", "command", "diff", "schema"]
     private static let filesExist = ["verify.files_exist", "codex_verify_files_exist", "chatgpt_verify_files_exist"]
     private static let http200 = ["verify.http_200", "codex_verify_http_200", "chatgpt_verify_http_200"]
     private static let headers = ["verify.headers", "codex_verify_headers", "chatgpt_verify_headers"]
@@ -205,6 +215,19 @@ struct SettingsReader {
                 continue
             }
             settings.waivers[name] = text
+        }
+    }
+
+    /// Keys of a mapping of flowspool's own that it does not know. Left unsaid, a check or a limit that is misspelt would not be there.
+    static func unknownKeys(
+        in name: String, _ keys: [(text: String, node: Node)], known: [String], linesBefore: Int
+    ) -> [Finding] {
+        let folded = Set(known.map(FoldedKeys.fold) + ["<<"])
+        return keys.filter { !folded.contains(FoldedKeys.fold($0.text)) }.prefix(8).map { text, node in
+            Finding(
+                .frontMatterInvalid, line: node.mark.map { $0.line + linesBefore }, column: node.mark?.column,
+                message: "`\(name).\(excerpt(text))` is nothing that flowspool knows",
+                advice: "Write one of \(known.joined(separator: ", "))")
         }
     }
 

@@ -105,7 +105,7 @@ import Testing
     @Test(arguments: [
         "runner: 'sh -c id'", "permissions: root", "isolation: vm", "output: ../x", "output: /etc/passwd", "budget: much",
         "budget: {cost_usd: -1}", "verify: {diff: perhaps}", "verify: {schema: {type: thing}}", "verify: {schema: {$ref: x}}",
-        "verify: {command: [a]}", "api_key_env: 'A B'",
+        "verify: {command: [a]}", "api_key_env: 'A B'", "verify.diff: perhaps", "budget: {times: 5m}",
     ])
     func ownKey_withWrongValue_isAnErrorThatNamesIt(_ yaml: String) {
         #expect(findings(yaml).contains { $0.code == .frontMatterInvalid && $0.line == 2 })

@@ -89,6 +89,20 @@ import Testing
         #expect(settings.gate.filesExist == ["a"] && settings.gate.http200 == ["u"] && settings.gate.headers == ["u": ["H"]])
     }
 
+    /// As the documents spell them, and as others spell such keys.
+    @Test(arguments: [
+        "verify:\n  files_exist: [a]\n  http_200: [u]\n  headers: {u: H}",
+        "verify.files_exist: [a]\nverify.http_200: [u]\nverify.headers: {u: H}",
+        "verify:\n  filesExist: [a]\n  http-200: [u]\nverify.Headers: {u: H}",
+        "base: &b {files_exist: [a]}\nverify:\n  <<: *b\n  http_200: [u]\n  headers: {u: H}",
+    ])
+    func gate_isReadInEachSpelling(_ yaml: String) {
+        let file = read("---\n\(yaml)\n---\nx\n")
+        #expect(file.findings.isEmpty)
+        let gate = file.settings.gate
+        #expect(gate.filesExist == ["a"] && gate.http200 == ["u"] && gate.headers == ["u": ["H"]])
+    }
+
     @Test(arguments: [
         ("priority: high", "priority", 2), ("x: 1\npriority: [1]", "priority", 3), ("timeout: soon", "timeout", 2),
         ("timeout: 0", "timeout", 2),
@@ -100,6 +114,9 @@ import Testing
         ("allow: [destructive_fs]", "allow.destructive_fs", 2),
         ("allow:\n- destructive_fs:", "allow.destructive_fs", 3), ("allow:\n- nonsense: r", "allow", 3),
         ("allow:\n- {code: privilege}", "allow.privilege", 3),
+        // A check that is misspelt would not be there.
+        ("verify:\n  files_exists: [a]", "verify.files_exists", 3), ("verify.files_exists: [a]", "verify.files_exists", 2),
+        ("verify.files_exist: {a: {}}", "verify.files_exist", 2),
     ])
     func wrongType_isAFindingThatNamesTheKey(_ yaml: String, _ key: String, _ line: Int) {
         let file = read("---\n\(yaml)\n---\nx\n")
