@@ -10,9 +10,10 @@ struct MiniCommand: AsyncParsableCommand {
         commandName: "mini",
         abstract: "Run the mini experiment: prove that this configuration runs, retries and halts as it says.",
         discussion: """
-            Wipes deployment_pipeline/spool, fills it from deployment_pipeline/prompts and runs it under production, again under
-            poc, then runs deployment_pipeline/canary with both thresholds 1 and expects the halt. A pass is recorded; batches
-            under production need it (exit 15 without).
+            Wipes deployment_pipeline/spool and deployment_pipeline/artifacts, fills that spool from deployment_pipeline/prompts
+            and runs it under production, again under poc, then runs deployment_pipeline/canary with both thresholds 1 and
+            expects the halt. A pass is recorded; in a repository that has deployment_pipeline/, batches under production need
+            it (exit 15 without). A spool with prompts of your own in it is not wiped, unless it was made by this command.
 
             EXAMPLE
               flowspool mini
@@ -40,6 +41,7 @@ struct MiniCommand: AsyncParsableCommand {
             let repo = try options.findRepoRoot()
             let folder = try MiniFolder(path: root.map(absolutePath) ?? repo + "/" + MiniRecord.folderName)
             let configuration = try PolicyConfiguration.load(flag: options.absoluteConfig, repoRoot: repo)
+            try folder.requireOwnSpool()
             // A run that is cut off must not leave an old pass standing.
             try MiniRecord.remove(in: folder.directory)
             var reports: [MiniExperiment.Report] = []
@@ -95,7 +97,7 @@ struct MiniPhase {
             _ = try RunnerLock(spool, command: "mini", now: SystemClock().wallMilliseconds())
         }
         try folder.wipe()
-        let spool = try SpoolFolder.make(at: folder.spoolPath)
+        let spool = try folder.makeSpool()
         return try folder.fill(spool.root, for: phase)
     }
 

@@ -43,6 +43,26 @@ import Testing
         }
     }
 
+    /// Somebody's own spool stands where the experiment's would.
+    @Test(arguments: ["", "done/", "failed/"]) func aSpoolWithOtherPrompts_isNotWiped(_ place: String) async throws {
+        try await with { folder in
+            let spool = "deployment_pipeline/spool"
+            #expect(try await folder.run("init", spool).status == 0)
+            try folder.folder.write("# Mine\n\n```bash\ntrue\n```\n", to: "\(spool)/\(place)mine.md")
+            try folder.folder.write("x", to: "deployment_pipeline/artifacts/x")
+            let before = try folder.listing()
+            let refused = try await folder.run("mini", "--repo-root", ".")
+            #expect(refused.status == 2 && refused.stderr.contains("\(place)mine.md"), "\(refused.stderr)")
+            #expect(try folder.listing() == before)
+            // One of the experiment's own, and whatever is put into it.
+            try FileManager.default.removeItem(at: folder.folder.url.appending(path: "\(spool)/\(place)mine.md"))
+            for _ in 0..<2 {
+                #expect(try await folder.run("mini", "--repo-root", ".").status == 0)
+                try folder.folder.write("# Mine\n\n```bash\ntrue\n```\n", to: "\(spool)/\(place)mine.md")
+            }
+        }
+    }
+
     @Test func aPass_letsBatchesRun_untilAToggleOrAPromptChanges() async throws {
         try await with { folder in
             let mini = try await folder.run("mini", "--repo-root", ".")

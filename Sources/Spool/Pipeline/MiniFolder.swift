@@ -1,6 +1,7 @@
 // The folder of the mini experiment, `deployment_pipeline/`: its spool and artefacts are wiped and filled anew for each phase.
 // What always holds: nothing but `spool/` and `artifacts/` in that folder is ever removed, and if one of these is a link, the
-// link is, never what it leads to. What can go wrong: files of another owner, which stop the experiment with an error.
+// link is, never what it leads to; and no spool in which somebody's own prompts stand, unless it was made here. What can go
+// wrong: files of another owner, which stop the experiment with an error.
 
 import Foundation
 
@@ -8,6 +9,8 @@ import Foundation
 public struct MiniFolder: Sendable {
     public static let spoolName = "spool"
     public static let artefactsName = "artifacts"
+    /// In the control folder of a spool that was made for the experiment.
+    private static let markName = "mini"
 
     public let directory: Directory
 
@@ -33,9 +36,50 @@ public struct MiniFolder: Sendable {
     public var spoolPath: String { directory.pathOf(Self.spoolName) }
 
     /// Removes spool and artefacts. Nobody may be running that spool.
+    ///
+    /// - Throws: as `requireOwnSpool`, with nothing removed.
     public func wipe() throws {
+        try requireOwnSpool()
         for name in [Self.spoolName, Self.artefactsName] { try directory.removeTree(name) }
         try directory.sync()
+    }
+
+    /// - Throws: `FlowspoolError(.invalidInput)` where there is a spool that was not made for the experiment and holds prompts that are
+    ///   not the experiment's.
+    public func requireOwnSpool() throws {
+        guard let stranger = try stranger() else { return }
+        throw FlowspoolError(
+            .invalidInput,
+            "\(printable(spoolPath)) would be wiped, and holds \(printable(stranger)), which is not of the experiment",
+            hint: "move that spool away, or keep the experiment elsewhere: `flowspool mini --root DIR`")
+    }
+
+    /// A file in the spool as it stands, which nobody has made for the experiment; relative to the spool.
+    private func stranger() throws -> String? {
+        guard try directory.status(Self.spoolName)?.kind == .folder else { return nil }
+        let spool = try directory.folder(Self.spoolName)
+        if try spool.status(SpoolFolder.controlName)?.kind == .folder,
+            try spool.folder(SpoolFolder.controlName).status(Self.markName) != nil
+        {
+            return nil
+        }
+        let sources = Set(MiniExperiment.Phase.allCases.map { MiniExperiment.expectation(of: $0).source })
+        let own = Set(try sources.flatMap { try Self.names(in: directory.folder($0)) })
+        for place in [""] + SpoolFolder.placeNames.sorted() {
+            guard try place.isEmpty || spool.status(place)?.kind == .folder else { continue }
+            let folder = try place.isEmpty ? spool : spool.folder(place)
+            if let name = try Self.names(in: folder).first(where: { !own.contains($0) }) {
+                return place.isEmpty ? name : "\(place)/\(name)"
+            }
+        }
+        return nil
+    }
+
+    /// Makes the spool of the experiment, which may be wiped whatever comes to stand in it.
+    public func makeSpool() throws -> SpoolFolder {
+        let spool = try SpoolFolder.make(at: spoolPath)
+        try spool.control.replace(Self.markName, with: Data(), mode: 0o600)
+        return spool
     }
 
     /// Copies a phase's prompts into `spool`, byte for byte.
