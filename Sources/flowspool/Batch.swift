@@ -39,7 +39,7 @@ struct Batch: Sendable {
         let (ending, tally) = try await runSession(opened, names, recovered)
         fill(&summary, ending, tally)
         try writeResume(opened, plan, summary)
-        let code: Int32 = ending.why == .stopped ? 75 : ending.exitCode
+        let code = ending.exitCode
         if code != 0, !isSilent { explain(opened, ending, tally, code) }
         return try finish(opened, summary, code: code)
     }

@@ -13,7 +13,8 @@ struct WatchCommand: AsyncParsableCommand {
         abstract: "Run the prompts that are dropped into the spool, until told to stop.",
         discussion: """
             The first TERM or INT lets running jobs finish, the second ends them; HUP reads spool.yaml again.
-            With --drain it stops when nothing is left: exit status 0, 1 when a job failed, 10 or 11 when it halted.
+            With --drain it stops when nothing is left: exit status 0, 1 when a job failed, 10 or 11 when it halted, 75 when
+            a signal stopped it.
 
             EXAMPLE
               flowspool watch

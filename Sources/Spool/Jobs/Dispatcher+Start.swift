@@ -46,6 +46,7 @@ extension Dispatcher {
     /// What waits in the ledger is not what was read of it any more.
     func waitingChanged() {
         wantsWaiting = true
+        mayBeOvertaken = true
         upcoming.forget()
     }
 
@@ -60,17 +61,39 @@ extension Dispatcher {
         backlog = report.backlog
         wantsWaiting = true
         if !report.admitted.isEmpty || !report.withdrawn.isEmpty { upcoming.forget() }
+        if !report.admitted.isEmpty { mayBeOvertaken = true }
         for job in report.refused { observe(.refused(job)) }
         for job in report.withdrawn { observe(.withdrawn(job)) }
         for job in report.refused { hasMoved(job) }
+        ending.failed += report.refused.count
         isStrayYoung = report.lookAgainMilliseconds != nil
         if let delay = report.lookAgainMilliseconds { scanLater(afterMilliseconds: delay) }
+    }
+
+    /// Jobs that take long are prepared one ahead of each slot. Where others of higher priority have come since, those go back: they
+    /// could keep these waiting for hours.
+    private func giveWay() {
+        guard mayBeOvertaken, pace.ahead(slots: settings.jobs, usesLanes: usesLanes) <= settings.jobs else { return }
+        // One that is being prepared is judged when it is ready.
+        mayBeOvertaken = !preparing.isEmpty
+        if ready.isEmpty { return }
+        let inHand = busy.union(preparing.keys)
+        let lanes = busyLanes
+        let limit = ready.count + inHand.count
+        let waiting = note { try ledger.read { try $0.nextWaiting(limit: limit, batch: batch, busyLanes: lanes) } } ?? []
+        for job in waiting where !inHand.contains(job.id) {
+            guard let last = ready.last, !last.isRecorded, job.priority > last.job.priority else { return }
+            ready.removeLast()
+            removeUnused(last)
+            giveBack(last.job, why: "given back: job \(job.id) has a higher priority")
+        }
     }
 
     /// Starts preparing the jobs that come next.
     func prepareNext() {
         guard mayStart, wantsWaiting else { return }
         if settings.isBatch && batch == nil { return }
+        giveWay()
         // A job that is ready but whose lane is busy takes no slot here.
         let lanes = busyLanes
         let usable = ready.count { !isBlockedByLane($0, lanes) }

@@ -79,6 +79,8 @@ public actor Dispatcher {
     var isForIntake = false
     var wantsScan = true
     var wantsWaiting = true
+    /// Something has come to wait that may have a higher priority than what is ready.
+    var mayBeOvertaken = false
     /// The jobs that come next, as they were read from the ledger; a claim looks at each again.
     var upcoming = UpcomingJobs()
     /// The one timer, and what it is set for on the monotonic clock.

@@ -156,7 +156,9 @@ public struct RunEnding: Sendable, Hashable {
         case .failFast: 10
         case .totalFailures: 11
         case .onHold: 12
-        case .done, .stopped, .replaced: failed > 0 ? 1 : 0
+        case .done: failed > 0 ? 1 : 0
+        // It has not done what it was started for.
+        case .stopped, .replaced: 75
         }
     }
 }

@@ -16,6 +16,11 @@ extension Steering {
                     .invalidInput, "\(job.title) is \(job.state.rawValue), and `prune` has removed its file",
                     hint: "drop the prompt again")
             }
+            if job.state.isTerminal, job.place != .none, PromptName(job.name)?.kind != .prompt {
+                return FlowspoolError(
+                    .invalidInput, "\(job.title) has no name of a prompt, and would be refused again",
+                    hint: "copy its file into the spool under a name that ends in .md, .markdown, .prompt, .prompty or .txt")
+            }
             if job.state.isTerminal, job.place != .none { return nil }
             if job.state.isTerminal {
                 return FlowspoolError(

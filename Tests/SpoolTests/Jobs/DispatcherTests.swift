@@ -63,6 +63,34 @@ import Testing
         #expect(events.started == ["z.md", "B.md", "a.md", "c.md"])
     }
 
+    /// The one that is prepared ahead of a long job gives way to what is dropped with a higher priority meanwhile.
+    @Test(arguments: [("7", ["a.md", "urgent.md", "b.md"]), ("0", ["a.md", "b.md", "urgent.md"])])
+    func order_isPriorityToo_whereTheNextIsReadyAlready(_ priority: String, _ order: [String]) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let gate = spool.folder.path + "/gate"
+        mkfifo(gate, 0o600)
+        try spool.drop("a.md", "read < $OUT/gate || true")
+        try spool.drop("b.md", "true")
+        let events = EventList()
+        let clock = CountingClock()
+        let dispatcher = try spool.dispatcher(profile: "production", clock: clock, events: events)
+        async let ending = dispatcher.run()
+        let ledger = try spool.ledger()
+        func isActive(_ name: String) throws -> Bool { try ledger.read { try $0.job(named: name) }?.state == .active }
+        while try !isActive("b.md") { sched_yield() }
+        try spool.drop("urgent.md", "true", front: "priority: \(priority)")
+        // Until it is known, and whatever comes of that is done.
+        while try ledger.read({ try $0.job(named: "urgent.md") }) == nil {
+            clock.waitForTurns { dispatcher.take(.file(Array("urgent.md".utf8))) }
+        }
+        for _ in 0..<20 { clock.waitForTurns { dispatcher.take(.file(Array(ContractFile.hold.name.utf8))) } }
+        #expect(try isActive("urgent.md") == (priority != "0") && isActive("b.md") == (priority == "0"))
+        close(open(gate, O_WRONLY | O_CLOEXEC))
+        #expect(try await ending.succeeded == 3)
+        #expect(events.started == order)
+    }
+
     @Test func next_isClaimedAndStampedWhileOneRuns() async throws {
         let spool = try TestSpool()
         defer { spool.remove() }
