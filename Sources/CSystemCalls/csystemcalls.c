@@ -23,6 +23,8 @@ int flowspool_hold_open(int fd) {
     return fcntl(fd, F_SETSIG, SIGURG) == 0 ? fcntl(fd, F_SETLEASE, F_WRLCK) : -1;
 }
 
+int flowspool_replace_descriptor(int from, int to) { return dup3(from, to, O_CLOEXEC); }
+
 int flowspool_ofd_lock(int fd) {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_OFD_SETLK, &whole);

@@ -88,11 +88,12 @@ final class InotifyLoop {
         case .event(let event) where event.watch == standing.folder:
             if event.has(Self.goneBits) {
                 rewatch(.replaced)
-            } else if event.has(Int32(bitPattern: UInt32(IN_ISDIR))) || event.name.isEmpty {
+            } else if event.name.isEmpty {
                 return
             } else if event.has(Int32(IN_DELETE | IN_MOVED_FROM)) {
+                // A folder as well: the one who watches may have been using it.
                 queue.push(.vanished(event.name))
-            } else {
+            } else if !event.has(Int32(bitPattern: UInt32(IN_ISDIR))) {
                 // IN_CREATE too: a hard link (link(2)) gives nothing else.
                 queue.push(.appeared(event.name))
             }

@@ -45,6 +45,8 @@ struct FsckCommand: AsyncParsableCommand {
 
     private func mend(_ spool: SpoolFolder) async throws -> (left: [Violation], mended: [Violation]) {
         let lock = try RunnerLock(spool, command: "fsck", now: SystemClock().wallMilliseconds())
+        let contractLock = try ContractLock(root: spool.root)
+        defer { withExtendedLifetime(contractLock) {} }
         let check = SpoolCheck(spool: spool, ledger: try Ledger(existingIn: spool))
         let done = try await check.repair(lock: lock, executor: LocalExecutor(runsDirectory: spool.runs.path))
         return (done.after, done.mended)

@@ -95,6 +95,7 @@ struct MiniPhase {
             // Nobody may be running the spool that is wiped.
             let spool = try SpoolFolder.open(at: folder.spoolPath)
             _ = try RunnerLock(spool, command: "mini", now: SystemClock().wallMilliseconds())
+            _ = try ContractLock(root: spool.root)
         }
         try folder.wipe()
         let spool = try folder.makeSpool()

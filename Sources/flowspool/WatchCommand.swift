@@ -104,20 +104,27 @@ struct WatchService: Service {
 
     private func runSessions(_ reporter: RunReporter, _ pump: HintPump) async throws {
         while true {
-            let opened = try OpenedSpool(facts)
-            var settings = opened.settings
-            settings.drains = drains
-            let session = try RunSession(opened, settings: settings) { [supervisor] event in
-                reporter.take(event)
-                if case .started = event { supervisor.ready() }
-            }
-            control.set(session.dispatcher)
-            control.onHangup { [supervisor] in supervisor.reloading { Self.reload(session) } }
-            if !drains { announce(session) }
-            let ending = try await session.run(pump)
-            control.clear(ending)
+            let ending = try await runSession(reporter, pump)
+            // The next one reads the settings anyway; and what is kept here would keep the locks of the last one.
+            control.onHangup {}
             if ending.why != .replaced || control.isStopping { return }
         }
+    }
+
+    private func runSession(_ reporter: RunReporter, _ pump: HintPump) async throws -> RunEnding {
+        let opened = try OpenedSpool(facts)
+        var settings = opened.settings
+        settings.drains = drains
+        let session = try RunSession(opened, settings: settings) { [supervisor] event in
+            reporter.take(event)
+            if case .started = event { supervisor.ready() }
+        }
+        control.set(session.dispatcher)
+        control.onHangup { [supervisor] in supervisor.reloading { Self.reload(session) } }
+        if !drains { announce(session) }
+        let ending = try await session.run(pump)
+        control.clear(ending)
+        return ending
     }
 
     /// Reads spool.yaml again. A file with a fault changes nothing.

@@ -20,6 +20,9 @@ int flowspool_hold_open(int fd);
 /// Whether an open file has extended attributes (flistxattr(2)), an access list among them; 1 also where that cannot be told.
 int flowspool_has_attributes(int fd);
 
+/// dup3(2), close-on-exec: `to` is what `from` is, from now on. -1 and errno on failure.
+int flowspool_replace_descriptor(int from, int to);
+
 /// fcntl(2), F_OFD_SETLK: a write lock on the whole file, held by the open file description.
 int flowspool_ofd_lock(int fd);
 

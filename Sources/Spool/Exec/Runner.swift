@@ -159,7 +159,8 @@ extension AttemptResult {
 
     /// What was to run next has not, because of `error`.
     mutating func refuse(_ error: (any Error)?) {
-        guard let error = error as? SystemCallError, error.isOfMachine else { return }
+        // The run folder may have been removed meanwhile; the next attempt has one of its own.
+        guard let error = error as? SystemCallError, error.isOfMachine || error.errno == ENOENT else { return }
         refusal = error
     }
 }

@@ -8,6 +8,8 @@ struct AttemptMaker: Sendable {
     let preparer: Preparer
     let begun: BegunRecord?
     let mailbox: Mailbox<Dispatcher.Message>
+    /// What stood in the spool when the run began.
+    let anchors: [String: FileIdentity]
 
     /// Writes down that the attempt begins; without that, nothing of it may be started: a runner that finds this one killed would take
     /// it for one that never began.

@@ -60,6 +60,19 @@ final class BegunRecord: Sendable {
         }
     }
 
+    /// The attempt has not begun after all.
+    ///
+    /// - Throws: `SystemCallError`; it then still counts as begun.
+    func takeBack(_ job: Int64) throws(SystemCallError) {
+        try slots.withLock { slots throws(SystemCallError) in
+            guard let slot = slots.taken[job] else { return }
+            // Of no job.
+            try file.write(Self.line("0 0"), at: (slot + 1) * Self.slotBytes)
+            slots.taken[job] = nil
+            slots.free.append(slot)
+        }
+    }
+
     private static func line(_ text: String) -> Data {
         let bytes = Data(text.utf8.prefix(slotBytes - 1))
         return bytes + Data(repeating: UInt8(ascii: " "), count: slotBytes - 1 - bytes.count) + [UInt8(ascii: "\n")]

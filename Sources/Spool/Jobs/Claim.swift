@@ -115,6 +115,8 @@ struct Claim: Sendable {
             switch error.errno {
             case ENOENT: return .gone
             case ELOOP: return .refused("symbolic_link: symbolic links are not followed")
+            // Somebody's write lease, which is being broken (open(2), O_NONBLOCK).
+            case EAGAIN: return .busy
             case EACCES, EPERM: return .refused("unreadable: \(error.description)")
             default: throw error
             }

@@ -134,7 +134,9 @@ extension AttemptMaker {
     /// Begins an attempt whose start is recorded, unless its permit was withdrawn or the spool is on hold.
     func begin(_ prepared: Prepared, _ permit: StartPermit) -> Prepared? {
         // The hold's file can be made by hand at any moment, and no event may have come yet.
-        guard prepared.isRecorded, !HoldGate.isFileThere(preparer.spool), permit.use() else { return nil }
+        guard prepared.isRecorded, !HoldGate.isFileThere(preparer.spool) else { return nil }
+        // Trouble, as a lock that has gone, is met again by the dispatcher, which says so.
+        guard (try? preparer.spool.changed(since: anchors)) == .some(nil), permit.use() else { return nil }
         // Trouble is met again, and reported, by the dispatcher's start.
         guard (try? noteBegin(of: prepared)) != nil else { return nil }
         var begun = prepared

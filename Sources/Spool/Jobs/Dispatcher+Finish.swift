@@ -43,8 +43,10 @@ extension Dispatcher {
     private func didNotBegin(_ entry: Running, _ refusal: SystemCallError) {
         withdrawPermit()
         let job = entry.prepared.job
-        begun?.forget(job.id)
-        if entry.countsAsRan { ending.ran -= 1 }
+        // Where that fails, it counts as begun should the runner be killed before it is given back.
+        try? begun?.takeBack(job.id)
+        RunPath.removeUnused(entry.prepared.runDirectory, in: spool)
+        if entry.countsAsRan { ending.ran -= 1 } else { goesOn.insert(job.id) }
         observe(.notBegun(job, refusal))
         giveBack(job, why: "given back: \(refusal)")
     }
@@ -56,6 +58,14 @@ extension Dispatcher {
         do {
             try finishOrThrow(prepared, result)
         } catch {
+            if let known = try? ledger.read({ try $0.job(prepared.job.id) }), known.state != .active {
+                // Tried again it would come to the same.
+                begun?.forget(known.id)
+                let what = "\(known.title) has ended, but somebody else has recorded it as \(known.state.rawValue) meanwhile"
+                return trouble(
+                    FlowspoolError(
+                        .unavailable, what, hint: "two runners at work here? `flowspool show \(known.id)` has what is recorded"))
+            }
             unwritten.append(.ended(prepared, result))
             trouble(error)
         }
@@ -114,6 +124,7 @@ extension Dispatcher {
         switch job.state {
         case .done: ending.succeeded += 1
         case .failed: ending.failed += 1
+        case .deferred, .queued: goesOn.insert(job.id)
         default: break
         }
         if let result, job.state == .deferred || job.state == .queued {

@@ -99,7 +99,7 @@ extension Dispatcher {
         let usable = ready.count { !isBlockedByLane($0, lanes) }
         let ahead = pace.ahead(slots: settings.jobs, usesLanes: usesLanes)
         let room = settings.jobs - running.count + ahead - usable - preparing.count
-        guard room > 0, hasRoom, ready.count < settings.jobs * 4 + ahead else { return }
+        guard room > 0, hasRoom || !goesOn.isEmpty, ready.count < settings.jobs * 4 + ahead else { return }
         // Not one by one: those of a group share what waits for the disk.
         if ahead > settings.jobs, usable + preparing.count > 0, room < ahead / 2 { return }
         let inHand = busy.union(preparing.keys).union(ready.map(\.job.id))
@@ -112,9 +112,9 @@ extension Dispatcher {
         if fresh.isEmpty { wantsWaiting = false }
         var chosen: [Job] = []
         for job in fresh {
-            guard hasRoom else {
+            guard hasRoom || goesOn.contains(job.id) else {
                 upcoming.forget()
-                break
+                continue
             }
             preparing[job.id] = job
             chosen.append(job)
@@ -141,12 +141,15 @@ extension Dispatcher {
     /// What came of a preparation.
     func take(_ outcome: PrepareOutcome) {
         wantsWaiting = true
+        let isCancelled = outcome.job.map { cancelWhenPrepared.remove($0) != nil } ?? false
         switch outcome {
-        case .ready(let prepared):
+        case .ready(var prepared):
             preparing[prepared.job.id] = nil
-            if cancelWhenPrepared.remove(prepared.job.id) != nil {
-                return finishUnstarted(prepared)
+            if preparedElsewhere.remove(prepared.job.id) != nil {
+                prepared.ready?.endBegun()
+                prepared.ready = nil
             }
+            if isCancelled { return finishUnstarted(prepared) }
             if limitLeft(of: prepared.job) != nil { return postpone(prepared) }
             ready.append(prepared)
             if prepared.isRecorded { claimsToConfirm.append(prepared.saved) }
@@ -325,12 +328,13 @@ extension Dispatcher {
 
     /// An attempt is being made.
     func runs(_ prepared: Prepared, _ task: Task<Void, Never>, isFirst: Bool) {
-        if isFirst { ending.ran += 1 }
+        let countsAsRan = isFirst && goesOn.remove(prepared.job.id) == nil
+        if countsAsRan { ending.ran += 1 }
         var started = prepared
         // It is the attempt's from now on.
         started.ready = nil
         running[prepared.job.id] = Running(
-            prepared: started, task: task, since: clock.monotonicMilliseconds(), countsAsRan: isFirst)
+            prepared: started, task: task, since: clock.monotonicMilliseconds(), countsAsRan: countsAsRan)
         // Stopped between the commit and now: end it like any other.
         if stopping == .now { task.cancel() }
     }

@@ -105,8 +105,16 @@ public actor Dispatcher {
     /// What could not be written down yet, in order.
     var unwritten: [Unwritten] = []
     var isReplaced = false
+    /// What stood there when the run began, by name (`SpoolFolder.anchors`).
+    var anchors: [String: FileIdentity] = [:]
+    /// When the spool's own folders are looked at next, on the monotonic clock.
+    var foldersAt: Int64 = 0
+    /// Jobs that were being prepared when `runs/` became another folder.
+    var preparedElsewhere: Set<Int64> = []
     /// Jobs to cancel as soon as their preparation ends.
     var cancelWhenPrepared: Set<Int64> = []
+    /// Jobs that this run has counted as started and that went back to wait.
+    var goesOn: Set<Int64> = []
     /// What people asked for is not read yet, because it may be about the job that `unnumbered` becomes.
     var areRequestsLeft = false
     /// Makes run folders ahead of their jobs, while nothing else is to be done.
@@ -196,6 +204,7 @@ public actor Dispatcher {
         } catch {
             throw error.forUser
         }
+        anchors = try spool.anchors()
         observe(.started(profile: thresholds.profile ?? "none", waiting: try ledger.read { try $0.counts()[.queued] ?? 0 }))
         take(recovered)
         try syncHold(force: true)
@@ -221,6 +230,8 @@ public actor Dispatcher {
     /// Handles messages, as they come, until the run is over.
     private func handleMessages() {
         while !isFinished() {
+            // Also for a pause that the look just now has begun.
+            setTimer()
             let message = mailbox.next()
             // Only told of; nothing follows from it.
             if case .blockStarted(let job, let number, let count) = message {
@@ -267,6 +278,8 @@ public actor Dispatcher {
 
     /// Notes what the hints ask for; `advance` does it.
     private func take(_ hints: HintInbox.Waiting) {
+        // They may have told of a folder.
+        foldersAt = 0
         if hints.isSignalled {
             waitingChanged()
             note {
@@ -286,6 +299,7 @@ public actor Dispatcher {
 
     /// Whatever can be done now is done or started.
     private func advance() {
+        lookAtFolders()
         if isReplaced {
             stopping = .now
             for entry in running.values { entry.task.cancel() }
@@ -309,7 +323,6 @@ public actor Dispatcher {
         if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
         makeSpareRuns()
         if isAllFiled { note { try ledger.checkpointAtRest() } }
-        setTimer()
         giveStandingOrder()
     }
 
@@ -323,14 +336,14 @@ public actor Dispatcher {
         }
     }
 
-    var attempts: AttemptMaker { AttemptMaker(preparer: preparer, begun: begun, mailbox: mailbox) }
+    var attempts: AttemptMaker { AttemptMaker(preparer: preparer, begun: begun, mailbox: mailbox, anchors: anchors) }
 
     /// Whether new work may begin at all.
     var mayStart: Bool {
         stopping == .no && hold == nil && !isReplaced && unwritten.isEmpty && clock.monotonicMilliseconds() >= pausedUntil
     }
 
-    /// Whether the batch may still start another prompt.
+    /// Whether the batch may still start another prompt that it has not started before.
     var hasRoom: Bool {
         guard let max = settings.startsMax else { return true }
         return ending.ran + ready.count + preparing.count < max
@@ -342,12 +355,22 @@ public actor Dispatcher {
             ending.why = isReplaced ? .replaced : .stopped
             return true
         }
-        guard settings.drains else { return false }
+        // What is not written down would be lost, and a prompt that has run would run again.
+        guard settings.drains, unwritten.isEmpty else { return false }
         if hold != nil { return true }
-        if let max = settings.startsMax, ending.ran >= max { return true }
-        guard unwritten.isEmpty, clock.monotonicMilliseconds() >= pausedUntil else { return false }
+        guard clock.monotonicMilliseconds() >= pausedUntil else { return false }
+        if let max = settings.startsMax, ending.ran >= max, note({ try !isAnyToGoOn() }) == true { return true }
         guard !wantsScan, namedFiles.isEmpty, backlog == 0, planned.isEmpty, !isStrayYoung else { return false }
         return note { try !isAnythingLeft() } ?? false
+    }
+
+    /// Whether a job that the run has started waits to go on.
+    private func isAnyToGoOn() throws -> Bool {
+        let now = clock.monotonicMilliseconds()
+        return try goesOn.contains { id in
+            if let due = dueAt[id] { return due - now <= settings.deferredWaitMaxMilliseconds }
+            return try ledger.read { try $0.job(id) }?.state == .queued
+        }
     }
 
     /// Whether a draining run has something to wait for.

@@ -44,13 +44,13 @@ final class HintInbox: Sendable {
     private let state = Mutex(State())
 
     /// Adds a hint. That a prompt has gone is none: mostly the dispatcher has moved it itself, and whoever has taken one out is
-    /// noticed when its turn comes.
+    /// noticed when its turn comes. That one of the spool's own folders has gone is one.
     ///
     /// - Returns: `carriedOut` where the standing order was carried out with it; `isFirst` where the dispatcher is to be told, because
     ///   nothing waited before.
     func add(_ hint: SpoolHint) -> Taken {
         state.withLock { state in
-            if case .gone(let name) = hint, !Wake.isSignal(name) { return .waits }
+            if case .gone(let name) = hint, !Wake.isSignal(name), !SpoolFolder.isOwn(name) { return .waits }
             if case .given(let order) = state.order {
                 // Whatever else has come comes first.
                 state.order = .none

@@ -28,6 +28,8 @@ extension Preparer {
     func check(_ claimed: Job, _ bytes: Data) async throws -> Prepared {
         let prompt = PromptFile.read(name: claimed.name, bytes: bytes)
         let report = await preflight.check(prompt)
+        // Nothing is said of the prompt by that: neither may it run unjudged, nor does it count as refused.
+        if let refusal = report.refusal { throw refusal }
         let isApproved = try report.warnings.isEmpty ? false : ledger.read { try $0.isApproved(sha: prompt.sha) }
         let verdict = report.verdict(isApproved: isApproved)
         var job = claimed

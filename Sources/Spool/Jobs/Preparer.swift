@@ -54,6 +54,16 @@ enum PrepareOutcome: Sendable {
     case lost(Int64)
     /// The machine refused; the jobs are where the ledger says.
     case trouble([Int64], FlowspoolError)
+
+    /// The job whose preparation is over with this; nil where it is not.
+    var job: Int64? {
+        switch self {
+        case .ready(let prepared), .blocked(let prepared): prepared.job.id
+        case .held(let job, _), .withdrawn(let job), .refused(let job): job.id
+        case .lost(let id): id
+        case .busy, .trouble: nil
+        }
+    }
 }
 
 /// Prepares jobs.

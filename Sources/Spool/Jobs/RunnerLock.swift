@@ -39,6 +39,15 @@ public final class RunnerLock: Sendable {
                 .spoolBusy, "\(printable(spool.path)) is being run by \(who)",
                 hint: "`flowspool status` shows what it does; one runner per spool")
         }
+        // Removed since it was opened, it keeps nobody out.
+        var opened = stat()
+        let isInPlace =
+            try fstat(descriptor, &opened) == 0
+            && control.status(Self.fileName).map { FileIdentity($0) } == FileIdentity(FileStatus(opened))
+        guard isInPlace else {
+            throw FlowspoolError(
+                .spoolBusy, "\(printable(control.pathOf(Self.fileName))) was exchanged at this moment", hint: "try again")
+        }
         try control.calls.run(.fcntl, control.pathOf(Self.fileName)) { flowspool_ofd_lock(descriptor) }
         let text = Data("\(getpid()) \(now) \(command)\n".utf8)
         try control.calls.run(.ftruncate, control.pathOf(Self.fileName)) { ftruncate(descriptor, 0) }

@@ -2,6 +2,7 @@
 // safe to repeat and never touches what is there.
 
 import Foundation
+import Synchronization
 
 /// An open spool.
 public final class SpoolFolder: Sendable {
@@ -13,6 +14,8 @@ public final class SpoolFolder: Sendable {
     public let runs: Directory
     /// `.flowspool/`
     public let control: Directory
+    /// Which folders the places are, by name.
+    private let identities = Mutex<[String: FileIdentity]>([:])
 
     public static let controlName = ".flowspool"
     public static let placeNames = ["active", "held", "done", "failed", "runs"]
@@ -20,6 +23,12 @@ public final class SpoolFolder: Sendable {
     /// The spool's absolute path.
     public var path: String { root.path }
     public var ledgerPath: String { control.pathOf(Ledger.fileName) }
+
+    /// The name of one of `anchors` that is not what it was; nil: all are.
+    func changed(since anchors: [String: FileIdentity]) throws(SystemCallError) -> String? {
+        let found = try self.anchors()
+        return anchors.first { found[$0.key] != $0.value }?.key
+    }
 
     /// Opens the spool at `path`, making what is missing of it.
     ///
@@ -49,7 +58,7 @@ public final class SpoolFolder: Sendable {
         }
     }
 
-    /// Opens an existing spool and changes nothing.
+    /// Opens an existing spool and changes nothing, but that a folder of it that is gone is made anew.
     ///
     /// - Throws: `FlowspoolError.invalidInput` where `path` is no spool.
     public static func open(at path: String, calls: SystemCalls = .live) throws -> SpoolFolder {
@@ -70,15 +79,65 @@ public final class SpoolFolder: Sendable {
         let root = try Directory(path: path, calls: calls)
         self.root = root
         if !allowsShared { try Self.refuseShared(try root.status(), path: path) }
+        control = try makes ? root.makeFolder(Self.controlName) : root.folder(Self.controlName)
         func sub(_ name: String) throws -> Directory {
-            makes ? try root.makeFolder(name) : try root.folder(name)
+            // Somebody may have removed it, or moved it away; with its control folder it still is a spool.
+            if !makes, let folder = try? root.folder(name) { return folder }
+            return try root.makeFolder(name)
         }
-        control = try sub(Self.controlName)
         active = try sub("active")
         held = try sub("held")
         done = try sub("done")
         failed = try sub("failed")
         runs = try sub("runs")
+        for (name, folder) in places {
+            let identity = FileIdentity(try folder.status())
+            identities.withLock { $0[name] = identity }
+        }
+    }
+
+    /// Whether this is the name of one of the spool's own folders.
+    static func isOwn(_ name: [UInt8]) -> Bool { ownNames.contains(name) }
+    private static let ownNames = Set((placeNames + [controlName]).map { Array($0.utf8) })
+
+    private var places: [(name: String, folder: Directory)] {
+        [("active", active), ("held", held), ("done", done), ("failed", failed), ("runs", runs)]
+    }
+
+    /// Takes for the places what stands under their names now: somebody may have moved one away and made another in its stead, as for an
+    /// archive of `done/`. One that is gone is made anew. One fstatat(2) each.
+    ///
+    /// - Returns: the names of those that are others than before.
+    /// - Throws: `SystemCallError`; `FlowspoolError` where something else than a folder stands there.
+    func refreshPlaces() throws -> [String] {
+        var changed: [String] = []
+        for (name, folder) in places {
+            let now = try root.status(name)
+            if let now, FileIdentity(now) == identities.withLock({ $0[name] }) { continue }
+            if let now, now.kind != .folder {
+                throw FlowspoolError(
+                    .unavailable, "\(printable(root.pathOf(name))) is no folder any more", hint: "move away what stands there")
+            }
+            let fresh = try now == nil ? root.makeFolder(name) : root.folder(name)
+            let identity = FileIdentity(try fresh.status())
+            try folder.become(fresh)
+            identities.withLock { $0[name] = identity }
+            changed.append(name)
+        }
+        return changed
+    }
+
+    /// What a run relies on: that nobody else runs the spool, and that what it records is found again. By name; what is not there is not
+    /// in it.
+    ///
+    /// - Throws: `SystemCallError`.
+    func anchors() throws(SystemCallError) -> [String: FileIdentity] {
+        var found: [String: FileIdentity] = [:]
+        found[Self.controlName] = try root.status(Self.controlName).map { FileIdentity($0) }
+        for name in [RunnerLock.fileName, Ledger.fileName] {
+            found[Self.controlName + "/" + name] = try control.status(name).map { FileIdentity($0) }
+        }
+        return found
     }
 
     /// The folder that holds the files of this place.

@@ -43,6 +43,8 @@ public struct PreflightReport: Sendable {
     public var runner: String?
     /// The lane of a prompt that names none: an agent has its working tree for itself.
     public var lane: String?
+    /// What the machine refused, where a block could not be judged for that reason: the prompt is to be checked again.
+    var refusal: SystemCallError?
 
     public var errors: [Finding] { findings.filter { $0.severity == .error } }
     public var warnings: [Finding] { findings.filter { $0.severity == .warning } }
@@ -104,13 +106,14 @@ public struct Preflight: Sendable {
                     advice: "make it smaller, or raise size_limit in spool.yaml"))
         }
         // A file that cannot be read as text has nothing more to say.
+        var refusal: SystemCallError?
         let isReadable = !findings.contains { $0.code == .notUTF8 || $0.code == .empty || $0.code == .tooLarge }
         if isReadable {
             findings += PromptChecks.notes(prompt, mode: mode)
             findings += PromptChecks.secrets(prompt, mode: mode)
             findings += workingFolder(prompt)
-            if mode == .script { findings += await script(prompt) }
-            findings += await verification(prompt, mode)
+            if mode == .script { findings += await script(prompt, &refusal) }
+            findings += await verification(prompt, mode, &refusal)
         }
         var agent = AgentChecks.Result()
         if isReadable, mode != .script, let runners = context.runners {
@@ -120,11 +123,13 @@ public struct Preflight: Sendable {
         return PreflightReport(
             findings: Waivers.apply(prompt.settings.waivers, to: ordered(findings), isAllowed: resolver.allowsWaivers),
             resolved: resolved,
-            mode: mode, runner: agent.runner, lane: agent.lane)
+            mode: mode, runner: agent.runner, lane: agent.lane, refusal: refusal)
     }
 
     /// What `verify` asks for and this mode cannot tell; and `verify.command`, which is judged like a block.
-    private func verification(_ prompt: PromptFile, _ mode: ExecMode) async -> [Finding] {
+    private func verification(
+        _ prompt: PromptFile, _ mode: ExecMode, _ refusal: inout SystemCallError?
+    ) async -> [Finding] {
         let gate = prompt.settings.gate
         var findings: [Finding] = []
         if gate.requiresDiff, mode != .agent {
@@ -142,7 +147,9 @@ public struct Preflight: Sendable {
         }
         guard let command = gate.command, let shell else { return findings }
         let block = Block(number: 0, shell: .bash, text: command + "\n", firstLine: gate.commandLine ?? 1)
-        return findings + (await shell.check(block).findings)
+        let result = await shell.check(block)
+        refusal = refusal ?? result.refusal
+        return findings + result.findings
     }
 
     private func chooseMode(_ prompt: PromptFile, _ findings: inout [Finding]) -> ExecMode {
@@ -180,7 +187,7 @@ public struct Preflight: Sendable {
         ]
     }
 
-    private func script(_ prompt: PromptFile) async -> [Finding] {
+    private func script(_ prompt: PromptFile, _ refusal: inout SystemCallError?) async -> [Finding] {
         let blocks = prompt.blocks.filter { !$0.marks.isSkipped }
         guard !blocks.isEmpty else {
             if prompt.findings.contains(where: { $0.severity == .error }) { return [] }
@@ -202,6 +209,7 @@ public struct Preflight: Sendable {
         guard let shell else { return findings }
         for block in blocks {
             let result = await shell.check(block)
+            refusal = refusal ?? result.refusal
             findings += result.findings
             for name in result.commands where missing[name] == nil && !isOnPath(name) { missing[name] = block.firstLine }
         }

@@ -7,6 +7,8 @@ public struct ShellCheckResult: Sendable, Hashable {
     public var findings: [Finding]
     /// Names of the commands that the block would run and does not define itself.
     public var commands: Set<String>
+    /// What the machine refused, where the block could not be judged for that reason: another look may do better.
+    var refusal: SystemCallError?
     public init(findings: [Finding] = [], commands: Set<String> = []) {
         self.findings = findings
         self.commands = commands
@@ -27,6 +29,8 @@ extension ShellChecking {
 extension ShellAnalyzer: ShellChecking {
     public func check(_ block: Block) async -> ShellCheckResult {
         let report = await analyze(block)
-        return ShellCheckResult(findings: report.findings, commands: Set(report.commands))
+        var result = ShellCheckResult(findings: report.findings, commands: Set(report.commands))
+        result.refusal = report.refusal
+        return result
     }
 }

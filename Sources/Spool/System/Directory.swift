@@ -4,7 +4,7 @@
 import CSystemCalls
 import Foundation
 
-/// An open folder. Its descriptor never changes, and the kernel serialises what happens through it.
+/// An open folder. The number of its descriptor never changes, and the kernel serialises what happens through it.
 public final class Directory: Sendable {
     let descriptor: Int32
     /// As it was opened; for messages and for children, never for further opens.
@@ -27,6 +27,11 @@ public final class Directory: Sendable {
     }
 
     deinit { Glibc.close(descriptor) }
+
+    /// Is `other` from now on, for all who hold it (dup3(2): calls see the one or the other, whole).
+    func become(_ other: Directory) throws(SystemCallError) {
+        try calls.run(.fcntl, path) { flowspool_replace_descriptor(other.descriptor, descriptor) }
+    }
 
     public func pathOf(_ name: String) -> String { path == "/" ? "/" + name : path + "/" + name }
 

@@ -7,6 +7,20 @@ import Testing
 @Suite struct BegunRecordTests {
     private typealias Entry = BegunRecord.Entry
 
+    @Test func attemptThatWasTakenBack_hasNotBegun() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let runs = try SpoolFolder.open(at: spool.path).runs
+        let record = try #require(try BegunRecord.begin(runs))
+        try record.note(1, attempt: 1)
+        try record.note(2, attempt: 3)
+        try record.takeBack(1)
+        let entries = try #require(BegunRecord.read(runs))
+        #expect(!entries.contains(.init(job: 1, attempt: 1)) && entries.contains(.init(job: 2, attempt: 3)))
+        try record.note(4, attempt: 1)
+        #expect(try #require(BegunRecord.read(runs)) == [.init(job: 2, attempt: 3), .init(job: 4, attempt: 1)])
+    }
+
     @Test func record_namesWhatBegan_untilItsSlotIsNeeded() throws {
         let spool = try TestSpool()
         defer { spool.remove() }

@@ -78,7 +78,7 @@ import Testing
         async let ending = dispatcher.run()
         let ledger = try spool.ledger()
         func isActive(_ name: String) throws -> Bool { try ledger.read { try $0.job(named: name) }?.state == .active }
-        while try !isActive("b.md") { sched_yield() }
+        while try !isActive("b.md") || events.started.isEmpty { sched_yield() }
         try spool.drop("urgent.md", "true", front: "priority: \(priority)")
         // Until it is known, and whatever comes of that is done.
         while try ledger.read({ try $0.job(named: "urgent.md") }) == nil {
@@ -173,6 +173,44 @@ import Testing
         #expect(ending.failed == 1 && spool.list("failed") == ["a.md"])
         #expect(try ledger.read { try $0.attempts(of: 1) }.map(\.outcome) == [.failed, .failed])
         #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\nx\n")
+    }
+
+    /// The end of the last job that a batch of one is to start cannot be committed at first: the run does not end before it is.
+    @Test(.timeLimit(.minutes(1))) func endWhoseCommitFails_isWrittenBeforeTheRunEnds() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md"] { try spool.drop(name, "echo x >> $OUT/trace") }
+        let ledger = try spool.ledger()
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            if case .attemptStarted = event {
+                try? ledger.write {
+                    try $0.execute(
+                        "CREATE TRIGGER fault BEFORE UPDATE OF outcome ON attempts BEGIN SELECT RAISE(FAIL, 'fault'); END")
+                }
+            }
+            if case .trouble = event { try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") } }
+        }
+        let ending = try await spool.dispatcher(observe: observe, adjust: { $0.startsMax = 1 }).run()
+        #expect(ending.succeeded == 1 && spool.list("done") == ["a.md"])
+        #expect(try ledger.read { try $0.attempts(of: 1) }.map(\.outcome) == [.success])
+    }
+
+    /// Somebody else has recorded another end of a job meanwhile. The run says so once, and goes on.
+    @Test(.timeLimit(.minutes(1))) func endThatSomebodyElseHasRecorded_isLeftAsItIs() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        let ledger = try spool.ledger()
+        let events = EventList()
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            events.take(event)
+            guard case .attemptStarted(let job, _) = event, job.name == "a.md" else { return }
+            try? ledger.write { try $0.execute("UPDATE jobs SET state = 'failed', status = 'interrupted' WHERE name = 'a.md'") }
+        }
+        let ending = try await spool.dispatcher(profile: "production", observe: observe).run()
+        #expect(ending.succeeded == 1 && events.troubles.count == 1, "\(events.troubles)")
+        #expect(try spool.job("a.md")?.status == .interrupted)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "a.md\nb.md\n")
     }
 
     /// Where jobs take milliseconds, the start of the next one is in the ledger before its turn comes, and only that of the next one.

@@ -46,7 +46,101 @@ private final class NotedClock: SpoolClock {
     }
 }
 
+/// The machine would not start the parser for the first blocks.
+private final class RefusedCheck: ShellChecking {
+    private let left: Mutex<Int>
+    init(_ count: Int) { left = Mutex(count) }
+
+    func check(_ block: Block) async -> ShellCheckResult {
+        var result = ShellCheckResult()
+        let isRefused = left.withLock { left in
+            left -= 1
+            return left >= 0
+        }
+        if isRefused {
+            result.findings = [Finding(.parserFailed, line: 1, message: "not judged", advice: "")]
+            result.refusal = SystemCallError(call: .clone, path: "shfmt", errno: EAGAIN)
+        }
+        return result
+    }
+}
+
 @Suite struct NotBegunTests {
+    /// Neither does the prompt run unjudged, nor is it blocked.
+    @Test(arguments: ["poc", "production"]) func promptThatCannotBeJudged_waits(_ profile: String) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md", "c.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        let events = EventList()
+        let ending = try await spool.drain(profile: profile, events: events, shell: RefusedCheck(7))
+        #expect(ending.succeeded == 3 && ending.failed == 0 && ending.failures == FailureCounts())
+        #expect(trace(spool).sorted() == ["a.md", "b.md", "c.md"])
+        #expect(!events.troubles.isEmpty)
+        for name in ["a.md", "b.md", "c.md"] { #expect(try !spool.text("done/" + name).contains("parser_failed")) }
+        try verify(spool)
+    }
+
+    /// A batch of so many prompts waits for one that it has started, and counts it once.
+    @Test(arguments: [(1, ["one", "two"]), (2, ["one", "two", "one", "two"])])
+    func batchOfSoMany_goesOnWithWhatItHasStarted(_ count: Int, _ wanted: [String]) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md", "c.md"] { try spool.drop(name, "echo one >> $OUT/trace", "echo two >> $OUT/trace") }
+        let left = Mutex(5)
+        let calls = SystemCalls { call, path in
+            guard call == .openat, path.hasSuffix(RunFolder.blockName(2)) else { return nil }
+            return left.withLock { left in
+                left -= 1
+                return left > 0 ? ENOSPC : nil
+            }
+        }
+        let dispatcher = try spool.dispatcher(
+            profile: "production", runner: ScriptRunner(calls: calls), adjust: { $0.startsMax = count })
+        let ending = try await dispatcher.run()
+        #expect(ending.succeeded == count && ending.ran == count && ending.deferred == 0)
+        #expect(trace(spool) == wanted || trace(spool).sorted() == wanted.sorted())
+        try verify(spool)
+    }
+
+    /// The same for a retry that cannot begin: it was counted before.
+    @Test func batchOfSoMany_countsARetryOnce() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "test -e $OUT/again || { touch $OUT/again; exit 1; }; echo a >> $OUT/trace")
+        for name in ["b.md", "c.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        let left = Mutex(3)
+        let calls = SystemCalls { call, path in
+            guard call == .mkdirat, path.hasSuffix("attempt-2") else { return nil }
+            return left.withLock { left in
+                left -= 1
+                return left > 0 ? ENOSPC : nil
+            }
+        }
+        let ending = try await spool.drain(calls: calls) { $0.startsMax = 2 }
+        #expect(ending.succeeded == 2 && ending.ran == 2)
+        #expect(trace(spool).sorted() == ["a", "b.md"])
+        try verify(spool)
+    }
+
+    /// Somebody has a write lease on the file (EAGAIN): that one waits, and the others do not.
+    @Test func fileThatCannotBeOpenedNow_isWaitedForAlone() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        let left = Mutex(4)
+        let calls = SystemCalls { call, path in
+            guard call == .openat, path.hasSuffix("/spool/a.md") else { return nil }
+            return left.withLock { left in
+                left -= 1
+                return left > 0 ? EAGAIN : nil
+            }
+        }
+        let events = EventList()
+        let ending = try await spool.drain(profile: "production", events: events, calls: calls)
+        #expect(ending.succeeded == 2 && events.troubles.isEmpty)
+        #expect(trace(spool) == ["b.md", "a.md"])
+    }
+
     private func verify(_ spool: TestSpool) throws {
         let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: try spool.ledger())
         #expect(try check.violations() == [])

@@ -81,7 +81,9 @@ enum ChildProgram {
             for _ in 0..<3 {
                 var ends: [Int32] = [-1, -1]
                 let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-                guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw .notStarted("socketpair: \(errnoText())") }
+                guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
+                    throw .notStarted(SystemCallError(call: .socket, path: path, errno: errno))
+                }
                 ours.append(ends[0])
                 theirs.append(ends[1])
             }
@@ -124,7 +126,7 @@ enum ChildProgram {
             _ = poll(nil, 0, 5)
             code = posix_spawn(&pid, path, &actions, &attributes, &words, &environment)
         }
-        guard code == 0 else { throw .notStarted(String(cString: strerror(code))) }
+        guard code == 0 else { throw .notStarted(SystemCallError(call: .clone, path: path, errno: code)) }
         return pid
     }
 

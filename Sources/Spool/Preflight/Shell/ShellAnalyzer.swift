@@ -104,7 +104,13 @@ public struct ShellAnalyzer: Sendable {
     }
 
     private func noThread(_ block: Block) -> CachedReport {
-        report([Self.failure(.notStarted("no thread to be had"))], [], block.text)
+        failed(.notStarted(SystemCallError(call: .clone, path: "a thread for the shell parser", errno: EAGAIN)), block.text)
+    }
+
+    private func failed(_ failure: ShellParserFailure, _ text: String) -> CachedReport {
+        var report = report([Self.failure(failure)], [], text)
+        if case .notStarted(let error) = failure, error.isOfMachine { report.refusal = error }
+        return report
     }
 
     private func judge(_ block: Block, _ meanwhile: () -> Void) -> (CachedReport, isLasting: Bool) {
@@ -131,7 +137,7 @@ public struct ShellAnalyzer: Sendable {
             return (report(findings, [], text), true)
         case .failed(let failure):
             let isLasting = failure == .tooDeep || failure == .tooLarge
-            return (report([Self.failure(failure)], [], text), isLasting)
+            return (failed(failure, text), isLasting)
         }
     }
 

@@ -71,6 +71,7 @@ public struct ShellParser: Sendable {
             path, Self.arguments, input: Array(probe.text.utf8),
             limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax), meanwhile: meanwhile)
         if case .success(let output) = answer, output.status == 0, (try? learn(probe, output.bytes)) != nil { return }
+        if case .failure(.notStarted(let refusal)) = answer, refusal.isOfMachine { throw refusal.forUser }
         // Something is wrong with it: only now is its version worth another start.
         let error: FlowspoolError
         if let version = try? Self.version(of: path), Self.isOld(version) {
@@ -223,7 +224,8 @@ extension ShellParserFailure {
         case .tooLarge: "its syntax tree is too large"
         case .timeout(let seconds): "the shell parser took more than \(seconds.formatted()) s"
         case .crashed(let how): "the shell parser failed (\(how))"
-        case .notStarted(let why): "the shell parser could not be started (\(why))"
+        case .notStarted(let why):
+            "the shell parser could not be started (\(why.call.rawValue): \(String(cString: strerror(why.errno))))"
         }
     }
 }

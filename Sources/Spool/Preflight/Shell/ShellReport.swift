@@ -18,6 +18,10 @@ public struct CachedReport: Sendable, Hashable, Codable {
     public var findings: [CachedFinding]
     /// Names of the programs that the block calls and does not define, sorted.
     public var commands: [String]
+    /// What the machine refused, where the block could not be judged for that reason; never kept.
+    var refusal: SystemCallError?
+
+    private enum CodingKeys: String, CodingKey { case findings, commands }
 
     public init(findings: [CachedFinding], commands: [String]) {
         self.findings = findings
@@ -63,9 +67,12 @@ public struct ShellReport: Sendable {
     public var commands: [String]
     /// Whether the report came from the cache.
     public var isCached: Bool
+    /// What the machine refused, where the block could not be judged for that reason.
+    let refusal: SystemCallError?
 
     init(_ report: CachedReport, block: Block, isCached: Bool) {
         self.isCached = isCached
+        refusal = report.refusal
         commands = report.commands
         findings = report.findings.map { found in
             Finding(

@@ -43,7 +43,7 @@ enum ShellParserFailure: Error, Sendable, Equatable {
     case tooLarge
     case timeout(seconds: Double)
     case crashed(String)
-    case notStarted(String)
+    case notStarted(SystemCallError)
 }
 
 struct ShfmtJSONReader {
