@@ -30,7 +30,7 @@ struct Batch: Sendable {
         // What a dead runner had in hand waits again or has failed, and belongs to this batch.
         let recovered = try await Dispatcher.recover(
             opened.spool, opened.ledger, policy: facts.resolver.base.policy, runID: opened.settings.runID)
-        let waiting = try look(opened)
+        let waiting = try look(opened, recovered)
         let plan = try BatchPlan(names: waiting.names, roots: Self.roots(opened.spool.path), selection: selection)
         try opened.contract.writePlan(plan)
         try opened.contract.writePreview(plan.pending(isDone: waiting.isSettled))
@@ -69,11 +69,14 @@ struct Batch: Sendable {
         throw error
     }
 
-    private func look(_ opened: OpenedSpool) throws -> WaitingPrompts {
+    private func look(_ opened: OpenedSpool, _ recovered: Recovered) throws -> WaitingPrompts {
         try WaitingPrompts(
             root: opened.spool.root, ledger: opened.ledger, state: opened.contract.state.snapshot(), keepsAll: keeps,
             sizeMax: opened.configuration.sizeLimitBytes
-        ) { opened.isSettled($0, isBatch: true) }
+        ) {
+            // One that keeps its place and failed because a runner died has had its turn in this batch.
+            opened.isSettled($0, isBatch: true) || recovered.hasFailed($0)
+        }
     }
 
     /// The names by which `--prompts-file` may call the root.
@@ -145,7 +148,8 @@ struct Batch: Sendable {
     }
 
     private func writeResume(_ opened: OpenedSpool, _ plan: BatchPlan, _ summary: BatchSummary) throws {
-        let waiting = try look(opened)
+        // The next batch runs what has failed in this one, however it failed.
+        let waiting = try look(opened, Recovered())
         let left = Set(waiting.names)
         let next = plan.names.first { left.contains($0) && !waiting.isSettled($0) }
         try opened.contract.writeResume(

@@ -87,6 +87,28 @@ import Testing
         }
     }
 
+    /// A prompt that keeps its place stands there after it has failed like that; the same batch does not run it again.
+    @Test func keptJobThatAKilledBatchLeft_isNotRunByTheNextOne() async throws {
+        let block = "echo > \"$REPO_ROOT/started\"; test -e \"$REPO_ROOT/again\" || sleep 600"
+        try await BatchFolder.with(["a.md": block, "b.md": "true"]) { folder async throws in
+            let started = try Pipe(folder.folder.url.path + "/started")
+            let killed = try folder.startBatch("--keep", "--max-retries", "0")
+            _ = await started.read()
+            killed.signal(SIGKILL)
+            _ = try await killed.ending()
+            let result = try await folder.batch("--keep", "--max-retries", "0")
+            #expect(result.status == 1 && result.stderr.contains("job 1 a.md: interrupted"), "\(result.stderr)")
+            #expect(folder.ran == ["a.md", "b.md"])
+            // Whoever begins another batch asks for those that failed.
+            try folder.folder.write("", to: "again")
+            async let read = started.read()
+            let next = try await folder.batch("--keep", "--max-retries", "0")
+            _ = await read
+            #expect(next.status == 0)
+            #expect(folder.ran == ["a.md", "b.md", "a.md"])
+        }
+    }
+
     @Test func holdByHandOnAFolderThatIsNoSpoolYet_exits12AndMakesNone() async throws {
         try await BatchFolder.with(["a.md": "true"]) { folder async throws in
             try folder.folder.write("new disk comes\n", to: "work/.prompt-pipeline.HOLD")

@@ -12,6 +12,8 @@ public struct Recovered: Sendable, Hashable {
     var hold: HoldRecord?
     public init() {}
 
+    public func hasFailed(_ job: Job) -> Bool { failed.contains { $0.id == job.id } }
+
     mutating func add(_ other: Recovered) {
         failed += other.failed
         hold = other.hold ?? hold
