@@ -25,6 +25,19 @@ public struct CompletionGate: Sendable {
         _ specification: GateSpecification, repoRoot: String, folder: String, environment: [String: String],
         executor: any Executor, timeLeftSeconds: Double, workingDirectory: String? = nil
     ) async -> [String] {
+        var refusal: SystemCallError?
+        return await ask(
+            specification, repoRoot: repoRoot, folder: folder, environment: environment, executor: executor,
+            timeLeftSeconds: timeLeftSeconds, workingDirectory: workingDirectory, refusal: &refusal)
+    }
+
+    /// As above.
+    ///
+    /// - Parameter refusal: what the machine refused, where all else holds and `verify.command` could not be run for that reason.
+    func ask(
+        _ specification: GateSpecification, repoRoot: String, folder: String, environment: [String: String],
+        executor: any Executor, timeLeftSeconds: Double, workingDirectory: String? = nil, refusal: inout SystemCallError?
+    ) async -> [String] {
         let begin = MonotonicTime.now
         var problems = specification.filesExist.compactMap { Self.problem(withFile: $0, repoRoot: repoRoot) }
         // One request answers for status and headers of a URL.
@@ -46,10 +59,12 @@ public struct CompletionGate: Sendable {
             }
         }
         if let command = specification.command, !Task.isCancelled {
+            var cause: SystemCallError?
             let problem = await Self.problem(
                 withCommand: command, in: workingDirectory ?? repoRoot, folder: folder, environment: environment,
                 executor: executor,
-                timeLeftSeconds: timeLeftSeconds - begin.seconds)
+                timeLeftSeconds: timeLeftSeconds - begin.seconds, cause: &cause)
+            if problems.isEmpty { refusal = cause }
             if let problem { problems.append(problem) }
         }
         return problems
@@ -58,18 +73,20 @@ public struct CompletionGate: Sendable {
     /// Runs `verify.command`, which preflight has judged like a block, from a file of the run folder.
     private static func problem(
         withCommand command: String, in directory: String, folder: String, environment: [String: String],
-        executor: any Executor, timeLeftSeconds: Double
+        executor: any Executor, timeLeftSeconds: Double, cause: inout SystemCallError?
     ) async -> String? {
         guard timeLeftSeconds > 0 else { return "verify.command was not run, the job's time was up" }
         do throws(SystemCallError) {
             try RunFolder(path: folder).write("verify.sh", Data((command + "\n").utf8))
         } catch {
+            cause = error
             return "verify.command: \(error)"
         }
         let result = await executor.run(
             Command(
                 executable: "bash", arguments: ["-euo", "pipefail", folder + "/verify.sh"], environment: environment,
                 workingDirectory: directory, outputPath: folder + "/verify.log", timeoutSeconds: timeLeftSeconds))
+        cause = result.cause
         switch result.ending {
         case .exited(0): return nil
         case .exited(let code): return "verify.command exited \(code) (verify.log)"

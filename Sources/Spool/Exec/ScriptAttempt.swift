@@ -301,9 +301,10 @@ struct ScriptAttempt {
     private mutating func ask(_ gate: CompletionGate) async -> AttemptResult {
         let specification = request.prompt.settings.gate
         guard !specification.isEmpty else { return finish() }
+        var refusal: SystemCallError?
         let answer = await gate.ask(
             specification, repoRoot: request.repoRoot, folder: folder.path, environment: environment, executor: executor,
-            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds))
+            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), refusal: &refusal)
         if Task.isCancelled {
             result.outcome = .cancelled
             result.message = "cancelled in the completion gate"
@@ -311,6 +312,7 @@ struct ScriptAttempt {
         }
         result.gate = answer.isEmpty ? .pass : .fail
         if !answer.isEmpty {
+            result.refuse(refusal)
             // No block failed: a retry resumes behind the last one, which is to ask the gate again.
             return stop(.gate, block: nil, "completion gate: " + answer.joined(separator: "; "))
         }

@@ -197,6 +197,27 @@ private final class RefusedCheck: ShellChecking {
         try verify(spool)
     }
 
+    /// The blocks have run, and for the gate's command there is no room: it is asked later, and no block runs again.
+    @Test func gateThatCannotBeAsked_isAskedLater() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop(
+            "a.md", "echo one >> $OUT/trace; ln -s /dev/full $FLOWSPOOL_RUN_DIR/verify.log", front: "verify: {command: 'true'}")
+        let ending = try await spool.drain(profile: "production")
+        // A link of the block's own is no refusal of the machine's.
+        #expect(ending.failed == 1)
+        let second = try TestSpool()
+        defer { second.remove() }
+        // Its log cannot be made, because the block has taken the run folder away.
+        try second.drop(
+            "b.md", "echo one >> $OUT/trace; mv $FLOWSPOOL_RUN_DIR $OUT/gone",
+            front: "verify: {command: 'echo asked >> $OUT/trace'}")
+        let events = EventList()
+        #expect(try await second.drain(profile: "production", events: events).succeeded == 1, "\(events.troubles)")
+        #expect(trace(second) == ["one", "asked"] && !events.troubles.isEmpty)
+        try verify(second)
+    }
+
     /// A retry goes on where it would have.
     @Test func retryThatCannotBegin_isStillThatRetry() async throws {
         let spool = try TestSpool()
