@@ -1,6 +1,7 @@
 // A prompt that is dropped while nothing else is at work or waits: prepared before it is a job, and started by whoever has prepared it.
 // Whatever is in the way leaves it to intake, or its start to the dispatcher, as if nothing had been tried.
 
+import Dispatch
 import Foundation
 
 /// What it takes to begin with such a prompt.
@@ -11,12 +12,15 @@ private struct LoneStart: Sendable {
     let number: Int64
     /// It may start as soon as it is prepared.
     let mayStart: Bool
+    let preparations: DispatchGroup
 
     /// Begins with the file of this name; nil, with nothing done, where it is no prompt.
     func begin(_ name: [UInt8]) -> Dispatcher.Unnumbered? {
         guard let prompt = PromptName(bytes: name), prompt.kind == .prompt, prompt.isText else { return nil }
         let permit = mayStart ? StartPermit() : nil
-        let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings, number] in
+        preparations.enter()
+        let task = Task(executorPreference: WorkerThreads.shared) { [attempts, settings, number, preparations] in
+            defer { preparations.leave() }
             let (preparer, mailbox) = (attempts.preparer, attempts.mailbox)
             let (outcome, replaced) = await preparer.prepare(
                 unnumbered: prompt.text, number: number, recordsStart: permit != nil)
@@ -89,7 +93,8 @@ extension Dispatcher {
     private var loneStart: LoneStart? {
         guard let number = try? ledger.read({ try $0.nextNumber() }) else { return nil }
         let mayStart = startsToRecord(freeSlots: 1, areShort: false) > 0
-        return LoneStart(attempts: attempts, settings: settings, number: number, mayStart: mayStart)
+        return LoneStart(
+            attempts: attempts, settings: settings, number: number, mayStart: mayStart, preparations: preparations)
     }
 
     /// What came of the preparation of a file that had no job, and was not started.

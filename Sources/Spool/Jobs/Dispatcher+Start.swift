@@ -126,8 +126,10 @@ extension Dispatcher {
         for group in groups where !group.isEmpty {
             let startsRecorded = min(starts, group.count)
             starts -= startsRecorded
-            Task(executorPreference: WorkerThreads.shared) { [preparer, mailbox] in
+            preparations.enter()
+            Task(executorPreference: WorkerThreads.shared) { [preparer, mailbox, preparations] in
                 await preparer.prepare(group, startsRecorded: startsRecorded) { mailbox.post(.prepared($0)) }
+                preparations.leave()
             }
         }
     }

@@ -4,6 +4,7 @@
 // before `run` returns. While it runs, its thread sleeps between two messages and the actor is never free: whoever wants
 // something of it posts a message, and its tasks capture what they need instead of `self`.
 
+import Dispatch
 import Foundation
 
 public actor Dispatcher {
@@ -119,6 +120,8 @@ public actor Dispatcher {
     var areRequestsLeft = false
     /// Makes run folders ahead of their jobs, while nothing else is to be done.
     private var spareRunsTask: Task<Void, Never>?
+    /// Preparations under way: each has something to put away after it has told of its outcome.
+    let preparations = DispatchGroup()
     let inbox = HintInbox()
     let mailbox = Mailbox<Message>()
 
@@ -217,6 +220,7 @@ public actor Dispatcher {
         WorkerThreads.shared.lend(handleMessages) ?? handleMessages()
         timer?.task.cancel()
         await timer?.task.value
+        WorkerThreads.shared.lend { preparations.wait() } ?? preparations.wait()
         finishMoves()
         preparer.swap.removeSpares()
         await spareRunsTask?.value
