@@ -9,7 +9,7 @@ struct AttemptMaker: Sendable {
     let begun: BegunRecord?
     let mailbox: Mailbox<Dispatcher.Message>
     /// What stood in the spool when the run began.
-    let anchors: [String: FileIdentity]
+    let anchors: [String: String]
 
     /// Writes down that the attempt begins; without that, nothing of it may be started: a runner that finds this one killed would take
     /// it for one that never began.

@@ -107,7 +107,7 @@ public actor Dispatcher {
     var unwritten: [Unwritten] = []
     var isReplaced = false
     /// What stood there when the run began, by name (`SpoolFolder.anchors`).
-    var anchors: [String: FileIdentity] = [:]
+    var anchors: [String: String] = [:]
     /// When the spool's own folders are looked at next, on the monotonic clock.
     var foldersAt: Int64 = 0
     /// Jobs that were being prepared when `runs/` became another folder.

@@ -107,11 +107,6 @@ struct Filing: Sendable {
     }
 }
 
-extension FileStatus {
-    /// Which file this is, whatever its name: device and inode.
-    var identity: String { "\(device):\(inode)" }
-}
-
 extension LedgerTransaction {
     /// Whether a name in a folder belongs to another job, though no file of that name may stand there.
     func isTaken(_ name: String, in place: Place, byOtherThan job: Int64) throws -> Bool {

@@ -108,7 +108,7 @@ public enum RunEvent: Sendable {
     case withdrawn(Job)
     /// Waits for a time: a retry with a delay, a rate limit.
     case deferred(Job)
-    /// The machine would not let its attempt begin, which counts for nothing; it waits again. The trouble itself follows.
+    /// The machine would not let its attempt begin, which counts for nothing; it waits again. The trouble itself was told before.
     case notBegun(Job, SystemCallError)
     /// Nobody may start it yet, because somebody still writes it.
     case waitsForWriter(Job)

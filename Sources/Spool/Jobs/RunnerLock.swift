@@ -43,7 +43,7 @@ public final class RunnerLock: Sendable {
         var opened = stat()
         let isInPlace =
             try fstat(descriptor, &opened) == 0
-            && control.status(Self.fileName).map { FileIdentity($0) } == FileIdentity(FileStatus(opened))
+            && control.status(Self.fileName)?.identity == FileStatus(opened).identity
         guard isInPlace else {
             throw FlowspoolError(
                 .spoolBusy, "\(printable(control.pathOf(Self.fileName))) was exchanged at this moment", hint: "try again")

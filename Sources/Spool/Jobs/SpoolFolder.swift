@@ -14,8 +14,8 @@ public final class SpoolFolder: Sendable {
     public let runs: Directory
     /// `.flowspool/`
     public let control: Directory
-    /// Which folders the places are, by name.
-    private let identities = Mutex<[String: FileIdentity]>([:])
+    /// Which folders the places are (`FileStatus.identity`), by name.
+    private let identities = Mutex<[String: String]>([:])
 
     public static let controlName = ".flowspool"
     public static let placeNames = ["active", "held", "done", "failed", "runs"]
@@ -25,7 +25,7 @@ public final class SpoolFolder: Sendable {
     public var ledgerPath: String { control.pathOf(Ledger.fileName) }
 
     /// The name of one of `anchors` that is not what it was; nil: all are.
-    func changed(since anchors: [String: FileIdentity]) throws(SystemCallError) -> String? {
+    func changed(since anchors: [String: String]) throws(SystemCallError) -> String? {
         let found = try self.anchors()
         return anchors.first { found[$0.key] != $0.value }?.key
     }
@@ -91,7 +91,7 @@ public final class SpoolFolder: Sendable {
         failed = try sub("failed")
         runs = try sub("runs")
         for (name, folder) in places {
-            let identity = FileIdentity(try folder.status())
+            let identity = try folder.status().identity
             identities.withLock { $0[name] = identity }
         }
     }
@@ -113,13 +113,13 @@ public final class SpoolFolder: Sendable {
         var changed: [String] = []
         for (name, folder) in places {
             let now = try root.status(name)
-            if let now, FileIdentity(now) == identities.withLock({ $0[name] }) { continue }
+            if let now, now.identity == identities.withLock({ $0[name] }) { continue }
             if let now, now.kind != .folder {
                 throw FlowspoolError(
                     .unavailable, "\(printable(root.pathOf(name))) is no folder any more", hint: "move away what stands there")
             }
             let fresh = try now == nil ? root.makeFolder(name) : root.folder(name)
-            let identity = FileIdentity(try fresh.status())
+            let identity = try fresh.status().identity
             try folder.become(fresh)
             identities.withLock { $0[name] = identity }
             changed.append(name)
@@ -131,11 +131,11 @@ public final class SpoolFolder: Sendable {
     /// in it.
     ///
     /// - Throws: `SystemCallError`.
-    func anchors() throws(SystemCallError) -> [String: FileIdentity] {
-        var found: [String: FileIdentity] = [:]
-        found[Self.controlName] = try root.status(Self.controlName).map { FileIdentity($0) }
+    func anchors() throws(SystemCallError) -> [String: String] {
+        var found: [String: String] = [:]
+        found[Self.controlName] = try root.status(Self.controlName)?.identity
         for name in [RunnerLock.fileName, Ledger.fileName] {
-            found[Self.controlName + "/" + name] = try control.status(name).map { FileIdentity($0) }
+            found[Self.controlName + "/" + name] = try control.status(name)?.identity
         }
         return found
     }

@@ -30,7 +30,7 @@ public final class Directory: Sendable {
 
     /// Is `other` from now on, for all who hold it (dup3(2): calls see the one or the other, whole).
     func become(_ other: Directory) throws(SystemCallError) {
-        try calls.run(.fcntl, path) { flowspool_replace_descriptor(other.descriptor, descriptor) }
+        try calls.run(.dup3, path) { flowspool_replace_descriptor(other.descriptor, descriptor) }
     }
 
     public func pathOf(_ name: String) -> String { path == "/" ? "/" + name : path + "/" + name }

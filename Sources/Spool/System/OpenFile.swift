@@ -176,12 +176,7 @@ public struct FileStatus: Sendable, Hashable {
 
     /// Changes whenever content, size, owner or links do; used to see that a file is still the one that was looked at.
     public var signature: String { "\(device):\(inode):\(size):\(modifiedNanoseconds):\(changedNanoseconds)" }
-}
 
-/// Which file it is, whatever its name and its content.
-struct FileIdentity: Sendable, Hashable {
-    private let device: UInt64
-    private let inode: UInt64
-
-    init(_ status: FileStatus) { (device, inode) = (status.device, status.inode) }
+    /// Which file this is, whatever its name: device and inode.
+    var identity: String { "\(device):\(inode)" }
 }

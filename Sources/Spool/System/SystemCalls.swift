@@ -7,7 +7,7 @@ import Foundation
 public enum SystemCall: String, Sendable, CaseIterable {
     case open, openat, close, read, write, fstat, fstatat, fstatfs, fsync, ftruncate, renameat2, unlinkat, mkdirat, linkat
     case fchmod, fchown, flock, fcntl, opendir, readdir, statfs
-    case fdatasync, faccessat, pread, pwrite, socket, sendto, clone
+    case fdatasync, faccessat, pread, pwrite, socket, sendto, clone, dup3
 }
 
 /// How system calls are made. The live value goes straight to the kernel; a test's value can fail a chosen call.
