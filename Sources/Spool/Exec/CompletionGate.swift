@@ -12,6 +12,22 @@ public struct CompletionGate: Sendable {
         self.probe = probe
     }
 
+    /// What the checks came to.
+    struct Answer {
+        /// One sentence for each check that does not hold; empty: the gate passes.
+        var problems: [String] = []
+        /// System calls of flowspool's own that failed, each for one of `problems`.
+        fileprivate var causes: [SystemCallError] = []
+
+        /// What was refused, where all that does not hold could not be asked for such a reason.
+        var refusal: SystemCallError? { causes.count == problems.count ? causes.first : nil }
+
+        fileprivate mutating func add(_ problem: String, cause: SystemCallError? = nil) {
+            problems.append(problem)
+            if let cause { causes.append(cause) }
+        }
+    }
+
     /// Makes the checks.
     ///
     /// - Parameters:
@@ -20,80 +36,66 @@ public struct CompletionGate: Sendable {
     ///   - environment: for the probe's child.
     ///   - timeLeftSeconds: of the attempt; no check takes longer, and no URL longer than 10 s.
     ///   - workingDirectory: where `verify.command` runs; nil: in the repo root.
-    /// - Returns: one sentence for each check that does not hold; empty: the gate passes.
     func ask(
         _ specification: GateSpecification, repoRoot: String, folder: String, environment: [String: String],
         executor: any Executor, timeLeftSeconds: Double, workingDirectory: String? = nil
-    ) async -> [String] {
-        var refusal: SystemCallError?
-        return await ask(
-            specification, repoRoot: repoRoot, folder: folder, environment: environment, executor: executor,
-            timeLeftSeconds: timeLeftSeconds, workingDirectory: workingDirectory, refusal: &refusal)
-    }
-
-    /// As above.
-    ///
-    /// - Parameter refusal: what the machine refused, where all else holds and `verify.command` could not be run for that reason.
-    func ask(
-        _ specification: GateSpecification, repoRoot: String, folder: String, environment: [String: String],
-        executor: any Executor, timeLeftSeconds: Double, workingDirectory: String? = nil, refusal: inout SystemCallError?
-    ) async -> [String] {
+    ) async -> Answer {
         let begin = MonotonicTime.now
-        var problems = specification.filesExist.compactMap { Self.problem(withFile: $0, repoRoot: repoRoot) }
+        var answer = Answer()
+        for file in specification.filesExist {
+            if let problem = Self.problem(withFile: file, repoRoot: repoRoot) { answer.add(problem) }
+        }
         // One request answers for status and headers of a URL.
         let urls = specification.http200 + specification.headers.keys.sorted().filter { !specification.http200.contains($0) }
         for url in urls {
             let left = timeLeftSeconds - begin.seconds
-            guard left > 0, !Task.isCancelled else { return problems + ["\(printable(url)): not asked, the job's time was up"] }
+            guard left > 0, !Task.isCancelled else {
+                answer.add("\(printable(url)): not asked, the job's time was up")
+                return answer
+            }
             let request = HTTPProbeRequest(
                 url: url, timeoutSeconds: min(10, left), folder: folder, environment: environment)
             switch await probe.get(request, on: executor) {
-            case .failure(let failure): problems.append("\(printable(url)): \(failure.text)")
-            case .success(let answer):
-                if specification.http200.contains(url) && answer.status != 200 {
-                    problems.append("\(printable(url)) answered \(answer.status), expected 200")
+            case .failure(let failure): answer.add("\(printable(url)): \(failure.text)", cause: failure.cause)
+            case .success(let response):
+                if specification.http200.contains(url) && response.status != 200 {
+                    answer.add("\(printable(url)) answered \(response.status), expected 200")
                 }
-                for wanted in specification.headers[url] ?? [] where !Self.carries(answer.headers, wanted) {
-                    problems.append("\(printable(url)): no header \(printable(wanted))")
+                for wanted in specification.headers[url] ?? [] where !Self.carries(response.headers, wanted) {
+                    answer.add("\(printable(url)): no header \(printable(wanted))")
                 }
             }
         }
         if let command = specification.command, !Task.isCancelled {
-            var cause: SystemCallError?
-            let problem = await Self.problem(
-                withCommand: command, in: workingDirectory ?? repoRoot, folder: folder, environment: environment,
-                executor: executor,
-                timeLeftSeconds: timeLeftSeconds - begin.seconds, cause: &cause)
-            if problems.isEmpty { refusal = cause }
-            if let problem { problems.append(problem) }
+            await Self.run(
+                command, in: workingDirectory ?? repoRoot, folder: folder, environment: environment, executor: executor,
+                timeLeftSeconds: timeLeftSeconds - begin.seconds, &answer)
         }
-        return problems
+        return answer
     }
 
     /// Runs `verify.command`, which preflight has judged like a block, from a file of the run folder.
-    private static func problem(
-        withCommand command: String, in directory: String, folder: String, environment: [String: String],
-        executor: any Executor, timeLeftSeconds: Double, cause: inout SystemCallError?
-    ) async -> String? {
-        guard timeLeftSeconds > 0 else { return "verify.command was not run, the job's time was up" }
+    private static func run(
+        _ command: String, in directory: String, folder: String, environment: [String: String], executor: any Executor,
+        timeLeftSeconds: Double, _ answer: inout Answer
+    ) async {
+        guard timeLeftSeconds > 0 else { return answer.add("verify.command was not run, the job's time was up") }
         do throws(SystemCallError) {
             try RunFolder(path: folder).write("verify.sh", Data((command + "\n").utf8))
         } catch {
-            cause = error
-            return "verify.command: \(error)"
+            return answer.add("verify.command: \(error)", cause: error)
         }
         let result = await executor.run(
             Command(
                 executable: "bash", arguments: ["-euo", "pipefail", folder + "/verify.sh"], environment: environment,
                 workingDirectory: directory, outputPath: folder + "/verify.log", timeoutSeconds: timeLeftSeconds))
-        cause = result.cause
         switch result.ending {
-        case .exited(0): return nil
-        case .exited(let code): return "verify.command exited \(code) (verify.log)"
-        case .signalled(let signal): return "verify.command was ended by signal \(signal)"
-        case .timedOut: return "verify.command was ended: the job's time was up"
-        case .cancelled: return "verify.command was cancelled"
-        case .notStarted(let why): return "verify.command could not start: \(why)"
+        case .exited(0): break
+        case .exited(let code): answer.add("verify.command exited \(code) (verify.log)")
+        case .signalled(let signal): answer.add("verify.command was ended by signal \(signal)")
+        case .timedOut: answer.add("verify.command was ended: the job's time was up")
+        case .cancelled: answer.add("verify.command was cancelled")
+        case .notStarted(let why): answer.add("verify.command could not start: \(why)", cause: result.cause)
         }
     }
 

@@ -21,6 +21,10 @@ public struct HTTPProbeAnswer: Sendable {
 /// Why there was no answer, for a person to read.
 public struct HTTPProbeFailure: Error, Sendable, Hashable {
     public var text: String
+    /// Where it could not be asked: the system call of flowspool's own that failed.
+    var cause: SystemCallError?
+
+    public init(text: String) { self.text = text }
 }
 
 /// Something that can ask a URL.
@@ -58,9 +62,13 @@ public struct CurlProbe: HTTPProbe {
             ],
             environment: request.environment, workingDirectory: request.folder, outputPath: headersPath, errorPath: errorPath,
             timeoutSeconds: request.timeoutSeconds + 1, outputBytesMax: Self.headersBytesMax)
-        let ending = await executor.run(command).ending
+        let result = await executor.run(command)
         let answer = Self.answer(from: headersPath)
-        switch ending {
+        switch result.ending {
+        case .notStarted(let why) where result.cause != nil:
+            var failure = HTTPProbeFailure(text: "not asked: \(why)")
+            failure.cause = result.cause
+            return .failure(failure)
         case .notStarted: return .failure(HTTPProbeFailure(text: "not asked: curl is not installed (`apt-get install curl`)"))
         case .cancelled: return .failure(HTTPProbeFailure(text: "cancelled"))
         // 23: there was a body; 28: the time was up, which matters only where no headers came.

@@ -301,20 +301,19 @@ struct ScriptAttempt {
     private mutating func ask(_ gate: CompletionGate) async -> AttemptResult {
         let specification = request.prompt.settings.gate
         guard !specification.isEmpty else { return finish() }
-        var refusal: SystemCallError?
         let answer = await gate.ask(
             specification, repoRoot: request.repoRoot, folder: folder.path, environment: environment, executor: executor,
-            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), refusal: &refusal)
+            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds))
         if Task.isCancelled {
             result.outcome = .cancelled
             result.message = "cancelled in the completion gate"
             return finish()
         }
-        result.gate = answer.isEmpty ? .pass : .fail
-        if !answer.isEmpty {
-            result.refuse(refusal)
+        result.gate = answer.problems.isEmpty ? .pass : .fail
+        if !answer.problems.isEmpty {
+            result.refuse(answer.refusal)
             // No block failed: a retry resumes behind the last one, which is to ask the gate again.
-            return stop(.gate, block: nil, "completion gate: " + answer.joined(separator: "; "))
+            return stop(.gate, block: nil, "completion gate: " + answer.problems.joined(separator: "; "))
         }
         return finish()
     }

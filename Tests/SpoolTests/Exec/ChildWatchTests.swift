@@ -59,11 +59,11 @@ import Testing
         let other = try Launch(scratch.bash("exit 7"), outputBytesMax: 4096, programs: programs)
         let go = scratch.fifo("go")
         let cancel = try CancelSignal()
-        let job = await onThread { () -> String in
-            guard let (otherChild, otherPidfd) = try? other.start() else { return "not started" }
+        let (job, ending) = await onThread { () -> (String, OwnChildren.Ending?) in
+            guard let (otherChild, otherPidfd) = try? other.start() else { return ("not started", nil) }
             defer { close(otherPidfd) }
             Self.waitForEnd(otherPidfd)
-            guard let (leader, pidfd) = try? launch.start() else { return "not started" }
+            guard let (leader, pidfd) = try? launch.start() else { return ("not started", nil) }
             defer { close(pidfd) }
             let job = String(decoding: FileHandle(forReadingAtPath: ready)?.readDataToEndOfFile() ?? Data(), as: UTF8.self)
             close(open(go, O_WRONLY | O_CLOEXEC))
@@ -74,10 +74,10 @@ import Testing
             _ = OwnChildren.wait(for: leader)
             pid_t(job.trimmingCharacters(in: .newlines)).map(Self.end)
             watch.endRemains()
-            #expect(OwnChildren.wait(for: otherChild) == .exited(7))
-            return job
+            return (job, OwnChildren.wait(for: otherChild))
         }
         #expect(isGone(job))
+        #expect(ending == .exited(7))
     }
 
     /// Returns when it has ended, and nobody has waited for it.

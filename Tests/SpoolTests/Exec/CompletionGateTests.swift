@@ -56,7 +56,8 @@ private final class OneShotServer: Sendable {
     private func ask(_ specification: GateSpecification, _ bench: Bench, timeLeft: Double = 60) async -> [String] {
         await CompletionGate().ask(
             specification, repoRoot: bench.repo, folder: bench.run, environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"],
-            executor: LocalExecutor(), timeLeftSeconds: timeLeft)
+            executor: LocalExecutor(), timeLeftSeconds: timeLeft
+        ).problems
     }
 
     private static func url(_ server: OneShotServer, _ path: String = "/") -> String { "http://127.0.0.1:\(server.port)\(path)" }
@@ -157,7 +158,8 @@ private final class OneShotServer: Sendable {
         gate.http200 = ["http://127.0.0.1:1/"]
         let problems = await CompletionGate().ask(
             gate, repoRoot: bench.repo, folder: bench.run, environment: ["PATH": "/nowhere"], executor: LocalExecutor(),
-            timeLeftSeconds: 10)
+            timeLeftSeconds: 10
+        ).problems
         #expect(problems == ["http://127.0.0.1:1/: not asked: curl is not installed (`apt-get install curl`)"])
     }
 }

@@ -175,23 +175,27 @@ import Testing
         #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "x\nx\n")
     }
 
-    /// The end of the last job that a batch of one is to start cannot be committed at first: the run does not end before it is.
-    @Test(.timeLimit(.minutes(1))) func endWhoseCommitFails_isWrittenBeforeTheRunEnds() async throws {
+    /// The end of the last job that a batch of one is to start, or before a hold, cannot be committed at first: the run does not end
+    /// before it is.
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func endWhoseCommitFails_isWrittenBeforeTheRunEnds(_ isHeld: Bool) async throws {
         let spool = try TestSpool()
         defer { spool.remove() }
         for name in ["a.md", "b.md"] { try spool.drop(name, "echo x >> $OUT/trace") }
         let ledger = try spool.ledger()
+        let holdFile = spool.path + "/" + ContractFile.hold.name
         let observe: @Sendable (RunEvent) -> Void = { event in
             if case .attemptStarted = event {
                 try? ledger.write {
                     try $0.execute(
                         "CREATE TRIGGER fault BEFORE UPDATE OF outcome ON attempts BEGIN SELECT RAISE(FAIL, 'fault'); END")
                 }
+                if isHeld { close(open(holdFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)) }
             }
             if case .trouble = event { try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") } }
         }
-        let ending = try await spool.dispatcher(observe: observe, adjust: { $0.startsMax = 1 }).run()
-        #expect(ending.succeeded == 1 && spool.list("done") == ["a.md"])
+        let ending = try await spool.dispatcher(observe: observe, adjust: { $0.startsMax = isHeld ? nil : 1 }).run()
+        #expect(ending.why == (isHeld ? .onHold : .done) && ending.succeeded == 1 && spool.list("done") == ["a.md"])
         #expect(try ledger.read { try $0.attempts(of: 1) }.map(\.outcome) == [.success])
     }
 

@@ -86,14 +86,7 @@ private final class RefusedCheck: ShellChecking {
         let spool = try TestSpool()
         defer { spool.remove() }
         for name in ["a.md", "b.md", "c.md"] { try spool.drop(name, "echo one >> $OUT/trace", "echo two >> $OUT/trace") }
-        let left = Mutex(5)
-        let calls = SystemCalls { call, path in
-            guard call == .openat, path.hasSuffix(RunFolder.blockName(2)) else { return nil }
-            return left.withLock { left in
-                left -= 1
-                return left > 0 ? ENOSPC : nil
-            }
-        }
+        let calls = failing(4, ENOSPC) { call, path in call == .openat && path.hasSuffix(RunFolder.blockName(2)) }
         let dispatcher = try spool.dispatcher(
             profile: "production", runner: ScriptRunner(calls: calls), adjust: { $0.startsMax = count })
         let ending = try await dispatcher.run()
@@ -108,14 +101,7 @@ private final class RefusedCheck: ShellChecking {
         defer { spool.remove() }
         try spool.drop("a.md", "test -e $OUT/again || { touch $OUT/again; exit 1; }; echo a >> $OUT/trace")
         for name in ["b.md", "c.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
-        let left = Mutex(3)
-        let calls = SystemCalls { call, path in
-            guard call == .mkdirat, path.hasSuffix("attempt-2") else { return nil }
-            return left.withLock { left in
-                left -= 1
-                return left > 0 ? ENOSPC : nil
-            }
-        }
+        let calls = failing(2, ENOSPC) { call, path in call == .mkdirat && path.hasSuffix("attempt-2") }
         let ending = try await spool.drain(calls: calls) { $0.startsMax = 2 }
         #expect(ending.succeeded == 2 && ending.ran == 2)
         #expect(trace(spool).sorted() == ["a", "b.md"])
@@ -127,18 +113,25 @@ private final class RefusedCheck: ShellChecking {
         let spool = try TestSpool()
         defer { spool.remove() }
         for name in ["a.md", "b.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
-        let left = Mutex(4)
-        let calls = SystemCalls { call, path in
-            guard call == .openat, path.hasSuffix("/spool/a.md") else { return nil }
-            return left.withLock { left in
-                left -= 1
-                return left > 0 ? EAGAIN : nil
-            }
-        }
+        let calls = failing(3, EAGAIN) { call, path in call == .openat && path.hasSuffix("/spool/a.md") }
         let events = EventList()
         let ending = try await spool.drain(profile: "production", events: events, calls: calls)
         #expect(ending.succeeded == 2 && events.troubles.isEmpty)
         #expect(trace(spool) == ["b.md", "a.md"])
+    }
+
+    /// The first `count` calls that `isMeant` names fail.
+    private func failing(
+        _ count: Int, _ code: Int32, _ isMeant: @escaping @Sendable (SystemCall, String) -> Bool
+    ) -> SystemCalls {
+        let left = Mutex(count)
+        return SystemCalls { call, path in
+            guard isMeant(call, path) else { return nil }
+            return left.withLock { left in
+                left -= 1
+                return left >= 0 ? code : nil
+            }
+        }
     }
 
     private func verify(_ spool: TestSpool) throws {
@@ -158,14 +151,7 @@ private final class RefusedCheck: ShellChecking {
         defer { spool.remove() }
         let names = (10..<20).map { "p\($0).md" }
         for name in names { try spool.drop(name, "echo \(name) >> $OUT/trace") }
-        let left = Mutex(50)
-        let calls = SystemCalls { call, path in
-            guard call == .mkdirat, path.contains("/runs/") else { return nil }
-            return left.withLock { left in
-                left -= 1
-                return left > 0 ? code : nil
-            }
-        }
+        let calls = failing(49, code) { call, path in call == .mkdirat && path.contains("/runs/") }
         let events = EventList()
         let ending = try await spool.drain(profile: "production", events: events, calls: calls) { $0.jobs = jobs }
         #expect(ending.why == .done && ending.ran == 10 && ending.succeeded == 10 && ending.failed == 0)
@@ -182,14 +168,7 @@ private final class RefusedCheck: ShellChecking {
         let spool = try TestSpool()
         defer { spool.remove() }
         for name in ["a.md", "b.md"] { try spool.drop(name, "echo one >> $OUT/trace", "echo two >> $OUT/trace") }
-        let left = Mutex(5)
-        let calls = SystemCalls { call, path in
-            guard call == .openat, path.hasSuffix(RunFolder.blockName(2)) else { return nil }
-            return left.withLock { left in
-                left -= 1
-                return left > 0 ? ENOSPC : nil
-            }
-        }
+        let calls = failing(4, ENOSPC) { call, path in call == .openat && path.hasSuffix(RunFolder.blockName(2)) }
         let dispatcher = try spool.dispatcher(profile: "production", runner: ScriptRunner(calls: calls))
         let ending = try await dispatcher.run()
         #expect(ending.succeeded == 2 && ending.failed == 0 && ending.failures == FailureCounts())
@@ -224,14 +203,7 @@ private final class RefusedCheck: ShellChecking {
         defer { spool.remove() }
         try spool.drop(
             "a.md", "echo one >> $OUT/trace", "test -e $OUT/again || { touch $OUT/again; exit 1; }; echo two >> $OUT/trace")
-        let left = Mutex(5)
-        let calls = SystemCalls { call, path in
-            guard call == .mkdirat, path.hasSuffix("attempt-2") else { return nil }
-            return left.withLock { left in
-                left -= 1
-                return left > 0 ? ENOSPC : nil
-            }
-        }
+        let calls = failing(4, ENOSPC) { call, path in call == .mkdirat && path.hasSuffix("attempt-2") }
         let ending = try await spool.drain(calls: calls)
         #expect(ending.succeeded == 1 && ending.failed == 0)
         #expect(trace(spool) == ["one", "two"])

@@ -221,7 +221,8 @@ struct AgentAttempt {
         guard !specification.isEmpty else { return }
         problems += await runner.gate.ask(
             specification, repoRoot: tree.root, folder: folder.path, environment: plainEnvironment, executor: executor,
-            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: tree.directory)
+            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: tree.directory
+        ).problems
         if let problem = SchemaGate.problem(answer, specification, repoRoot: request.repoRoot) { problems.append(problem) }
         if Task.isCancelled {
             result.outcome = .cancelled

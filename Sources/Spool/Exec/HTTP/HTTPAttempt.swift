@@ -308,7 +308,8 @@ struct HTTPAttempt {
         let cwd = request.prompt.settings.cwd.map { $0.hasPrefix("/") ? $0 : request.repoRoot + "/" + $0 }
         var problems = await runner.gate.ask(
             specification, repoRoot: request.repoRoot, folder: folder.path, environment: environment, executor: executor,
-            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: cwd)
+            timeLeftSeconds: max(0, request.timeoutSeconds - begin.seconds), workingDirectory: cwd
+        ).problems
         if let problem = SchemaGate.problem(answer, specification, repoRoot: request.repoRoot) { problems.append(problem) }
         if Task.isCancelled {
             result.outcome = .cancelled
