@@ -60,51 +60,6 @@ extension Dispatcher {
         finish(prepared, AttemptResult(outcome: .cancelled, message: "cancelled before it started"))
     }
 
-    // MARK: The spool's own folders
-
-    /// At most so often, in milliseconds; each look is eight fstatat(2).
-    private static let foldersEvery: Int64 = 10
-
-    /// Somebody may have moved one of the spool's own folders away, or removed its lock or its ledger, while it is run.
-    func lookAtFolders() {
-        let now = clock.monotonicMilliseconds()
-        guard !isReplaced, now >= foldersAt else { return }
-        foldersAt = now + Self.foldersEvery
-        note {
-            if let gone = try spool.changed(since: anchors) {
-                isReplaced = true
-                observe(
-                    .trouble(
-                        FlowspoolError(
-                            .unavailable, "\(printable(spool.root.pathOf(gone))) was removed or exchanged while the spool is run",
-                            hint: "what runs is ended; `flowspool fsck` says what is left to do")))
-                return
-            }
-            for name in try spool.refreshPlaces() { try tookAnother(name) }
-        }
-    }
-
-    /// One of the places is another folder than before.
-    private func tookAnother(_ name: String) throws {
-        observe(
-            .trouble(
-                FlowspoolError(
-                    .unavailable, "\(printable(spool.root.pathOf(name))) is another folder than it was",
-                    hint: "work goes on in this one")))
-        // Names of files that are not in it.
-        if name == "active" { preparer.swap.removeSpares() }
-        guard name == "runs" else { return }
-        preparer.spareRuns.removeAll()
-        for index in ready.indices {
-            ready[index].ready?.endBegun()
-            ready[index].ready = nil
-        }
-        preparedElsewhere.formUnion(preparing.keys)
-        // Without a record every attempt counts as begun; one of another time would say of some that they have not.
-        begun = nil
-        if try spool.runs.status(BegunRecord.name) != nil { try spool.runs.remove(BegunRecord.name) }
-    }
-
     // MARK: Giving back
 
     /// Jobs that are claimed but may not start go back to wait where they were.
@@ -382,8 +337,6 @@ extension Dispatcher {
 
 extension LedgerTransaction {
     func hasRequests() throws -> Bool { try row("SELECT 1 FROM requests LIMIT 1") != nil }
-
-    func deferred() throws -> [Job] { try jobs("WHERE state = 'deferred' ORDER BY not_before LIMIT 100000") }
 
     func isAnyQueued(batch: Int64?) throws -> Bool {
         // One that is still on its way to the drop folder is somebody else's move, and nobody here could wait for it.

@@ -1,0 +1,42 @@
+// When a run is over: a draining one where nothing is left to do or to wait for, a stopped one where nothing is under way.
+
+import Foundation
+
+extension Dispatcher {
+    /// Whether the batch may still start another prompt that it has not started before.
+    var hasRoom: Bool {
+        guard let max = settings.startsMax else { return true }
+        return ending.ran + ready.count + preparing.count < max
+    }
+
+    func isFinished() -> Bool {
+        guard running.isEmpty, preparing.isEmpty, ready.isEmpty, filings.isEmpty else { return false }
+        if stopping != .no {
+            ending.why = isReplaced ? .replaced : .stopped
+            return true
+        }
+        // What is not written down would be lost, and a prompt that has run would run again.
+        guard settings.drains, unwritten.isEmpty else { return false }
+        if hold != nil { return true }
+        guard clock.monotonicMilliseconds() >= pausedUntil else { return false }
+        if let max = settings.startsMax, ending.ran >= max, note({ try !isAnyToGoOn() }) == true { return true }
+        guard !wantsScan, namedFiles.isEmpty, backlog == 0, planned.isEmpty, !isStrayYoung else { return false }
+        return note { try !isAnythingLeft() } ?? false
+    }
+
+    /// Whether a job that the run has started waits to go on.
+    private func isAnyToGoOn() throws -> Bool {
+        let now = clock.monotonicMilliseconds()
+        return try goesOn.contains { id in
+            if let due = dueAt[id] { return due - now <= settings.deferredWaitMaxMilliseconds }
+            return try ledger.read { try $0.job(id) }?.state == .queued
+        }
+    }
+
+    /// Whether a draining run has something to wait for.
+    private func isAnythingLeft() throws -> Bool {
+        let now = clock.monotonicMilliseconds()
+        if dueAt.values.contains(where: { $0 - now <= settings.deferredWaitMaxMilliseconds }) { return true }
+        return try ledger.read { try $0.isAnyQueued(batch: batch) }
+    }
+}
