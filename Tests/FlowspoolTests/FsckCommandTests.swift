@@ -17,4 +17,17 @@ import Testing
         close(descriptor)
         #expect(try await Binary.run(["fsck", "--repair"], cwd: folder.url).status == 0)
     }
+
+    /// With its control folder it still is a spool.
+    @Test(arguments: ["runs", "active", "held", "done", "failed"])
+    func spoolThatLacksAFolder_isStillASpool(_ name: String) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        #expect(try await Binary.run(["init"], cwd: folder.url).status == 0)
+        for command in ["status", "list", "fsck"] {
+            try FileManager.default.removeItem(at: folder.url.appending(path: "spool/" + name))
+            let result = try await Binary.run([command], cwd: folder.url)
+            #expect(result.status == 0, "\(result.stderr)")
+        }
+    }
 }
