@@ -58,6 +58,7 @@ struct AgentAttempt {
             await settle(tree, git)
         } catch let error as Git.Failed {
             _ = fail(.runner, error.description)
+            if result.blocks.isEmpty { result.refuse(error.cause) }
         } catch {
             _ = fail(.runner, "\(error)")
             if result.blocks.isEmpty { result.refuse(error) }

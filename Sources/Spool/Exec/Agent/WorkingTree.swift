@@ -12,6 +12,8 @@ struct Git: Sendable {
 
     struct Failed: Error, CustomStringConvertible {
         var description: String
+        /// What the system refused, where git did not begin for that.
+        var cause: SystemCallError?
     }
 
     /// What git prints, without the final newline.
@@ -36,7 +38,8 @@ struct Git: Sendable {
         guard result.ending == .exited(0) else {
             let text = Self.read(errors)
             let verb = arguments.first { !$0.hasPrefix("-") } ?? "git"
-            throw Failed(description: "git \(verb): \(text.isEmpty ? "\(result.ending)" : printable(text))")
+            throw Failed(
+                description: "git \(verb): \(text.isEmpty ? "\(result.ending)" : printable(text))", cause: result.cause)
         }
         return Self.read(output)
     }
@@ -160,7 +163,7 @@ struct WorkingTree: Sendable {
             do throws(SystemCallError) {
                 try git.folder.write("git.index", Data(bytes))
             } catch {
-                throw Git.Failed(description: "\(error)")
+                throw Git.Failed(description: "\(error)", cause: error)
             }
         }
         let environment = ["GIT_INDEX_FILE": index, "GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects]

@@ -21,6 +21,8 @@ struct HTTPAttempt {
         var failure: FailureClass
         var message: String
         var retryAt: Date?
+        /// What the system refused, where for that nothing was asked.
+        var cause: SystemCallError?
     }
 
     init(
@@ -57,6 +59,7 @@ struct HTTPAttempt {
             finishMeter()
             _ = fail(failure.failure, failure.message)
             result.retryAt = failure.retryAt
+            result.refuse(failure.cause)
         } catch is CancellationError {
             usage = lastUsage.value
             finishMeter()
@@ -108,7 +111,9 @@ struct HTTPAttempt {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            throw Failure(failure: .runner, message: "\(target.endpoint.hostAndPort): \(Self.shortText(error))")
+            let host = target.endpoint.hostAndPort
+            throw Failure(
+                failure: .runner, message: "\(host): \(Self.shortText(error))", cause: Self.connectionError(error, to: host))
         }
         guard (200..<300).contains(response.status.code) else { throw try await refusal(response) }
         return try await stream(response.body)
@@ -288,7 +293,15 @@ struct HTTPAttempt {
         return (left, failure)
     }
 
-    private static func shortText(_ error: any Error) -> String { excerpt("\(error)") }
+    /// The errno of a connection that failed (NIO's IOError); nil where another thing did.
+    static func connectionError(_ error: any Error, to host: String) -> SystemCallError? {
+        (error as? IOError).map { SystemCallError(call: .socket, path: host, errno: $0.errnoCode) }
+    }
+
+    /// NIO's own text names its functions.
+    static func shortText(_ error: any Error) -> String {
+        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? excerpt("\(error)")
+    }
 
     // MARK: Gates
 

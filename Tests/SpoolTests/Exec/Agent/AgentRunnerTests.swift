@@ -338,6 +338,18 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: bench.scratch.file("met")))
     }
 
+    /// The machine would not start git: nothing of the agent has run, and the job can begin later.
+    @Test(arguments: ["isolation: worktree", "verify: {diff: required}"])
+    func gitThatCannotStart_isARefusal(_ yaml: String) async throws {
+        await bench.makeRepository()
+        bench.plays("codex", out: AgentStreams.codexSuccess)
+        let yaml = "runner: codex\n" + yaml
+        let refused = try await bench.run(prompt(yaml), executor: Refusing(["git", "flock"], EAGAIN))
+        #expect(refused.refusal?.errno == EAGAIN && refused.failureClass == .runner && refused.blocks.isEmpty)
+        let missing = try await bench.run(prompt(yaml), job: 2, executor: Refusing(["git", "flock"], nil))
+        #expect(missing.refusal == nil && missing.failureClass == .runner)
+    }
+
     @Test func worktree_withoutChanges_isRemovedWithItsBranch() async throws {
         await bench.makeRepository()
         bench.program("mine", "cat >/dev/null; pwd")

@@ -74,13 +74,11 @@ final class AgentBench: Sendable {
 
     func run(
         _ prompt: String, _ yaml: String = "", job: Int64 = 1, timeoutSeconds: Double = 60, meter: UsageMeter = UsageMeter(),
-        now: Int64 = 1_767_323_045_000
+        now: Int64 = 1_767_323_045_000, executor: any Executor = LocalExecutor(graceSeconds: 1)
     ) async throws -> AttemptResult {
         let runner = AgentRunner(
             context: try context(yaml), meter: meter, clock: FixedWall(wall: now), timeZone: .gmt)
-        return await runner.run(request(prompt, job: job, timeoutSeconds: timeoutSeconds), on: LocalExecutor(graceSeconds: 1)) {
-            _ in
-        }
+        return await runner.run(request(prompt, job: job, timeoutSeconds: timeoutSeconds), on: executor) { _ in }
     }
 }
 
@@ -90,4 +88,25 @@ struct FixedWall: SpoolClock {
     func wallMilliseconds() -> Int64 { wall }
     func monotonicMilliseconds() -> Int64 { SystemClock().monotonicMilliseconds() }
     func sleep(milliseconds: Int64) async throws { try await SystemClock().sleep(milliseconds: milliseconds) }
+}
+
+/// A machine that would not start programs of these names.
+struct Refusing: Executor {
+    private let local = LocalExecutor(graceSeconds: 1)
+    private let names: Set<String>
+    /// What the system call says; nil: it is not installed, which none is asked for.
+    private let code: Int32?
+
+    init(_ names: Set<String>, _ code: Int32?) {
+        self.names = names
+        self.code = code
+    }
+
+    func run(_ command: Command) async -> CommandResult {
+        guard names.contains(command.executable) else { return await local.run(command) }
+        let cause = code.map { SystemCallError(call: .clone, path: command.executable, errno: $0) }
+        return CommandResult(ending: .notStarted("refused"), durationSeconds: 0, cause: cause)
+    }
+
+    func endStrays(runsDirectory: String) async throws -> Int { 0 }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import Testing
 
 @testable import Spool
@@ -96,9 +97,20 @@ import Testing
         #expect(bench.scratch.text("runs/1/answer.md") == "half")
         #expect(!FileManager.default.fileExists(atPath: bench.repo + "/a.md"))
         let reset = ModelServer { _ in [.send(ModelServer.streamHead), .send(ModelServer.piece("half")), .reset] }
-        #expect(try await run(reset, output, job: 2).outcome == .failed)
+        let broken = try await run(reset, output, job: 2)
+        #expect(broken.outcome == .failed && broken.refusal == nil)
+        #expect(broken.message == "the answer was cut off: Connection reset by peer")
         let garbage = ModelServer { _ in [.send(ModelServer.streamHead), .send("<html>\u{1}nope</html>\n")] }
         #expect(try await run(garbage, output, job: 3).message.hasPrefix("the answer was cut off: it sent “<html>"))
+    }
+
+    /// A machine that has no descriptor for the connection fails no job; a server that is not there does.
+    @Test func connectionThatFails_isARefusal_whereTheMachineIsWhy() throws {
+        for (code, isRefused) in [(EMFILE, true), (ENOBUFS, true), (ECONNREFUSED, false), (ECONNRESET, false)] {
+            var result = AttemptResult(outcome: .failed)
+            result.refuse(HTTPAttempt.connectionError(IOError(errnoCode: code, reason: "socket"), to: "localhost:80"))
+            #expect((result.refusal != nil) == isRefused)
+        }
     }
 
     @Test func serverThatStalls_isLeft_atEachTimeLimit() async throws {
