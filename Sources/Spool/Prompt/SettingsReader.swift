@@ -73,6 +73,13 @@ struct SettingsReader {
             } else {
                 settings.cwd = text
             }
+        } else {
+            // Whoever writes it means the home folder, and would get the repo root.
+            for key in ["cwd", "working_directory"] {
+                if let node = keys[key], node.isNull, node.text == "~" {
+                    report(key, node, form: "a whole path: a bare ~ is an empty value in YAML, and no home folder is looked up")
+                }
+            }
         }
         if let (key, text, node) = value(keys, "lane", form: "a name") {
             if text.isEmpty || text.utf8.count > 200 || text.unicodeScalars.contains(where: { $0.value < 32 || $0.value == 127 })

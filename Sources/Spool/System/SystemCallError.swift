@@ -41,7 +41,7 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
         case EMFILE, ENFILE: "too many open files: raise `ulimit -n`"
         case EAGAIN where call == .clone: "no process may be started: see `ulimit -u` and the machine's `pids` limits"
         case EIO: "the disk reports an error: see `dmesg`"
-        case ENOENT: "the path is gone: was it removed while flowspool ran?"
+        case ENOENT: "there is nothing of that name (any more): check the path, or whether it was removed while flowspool ran"
         default: nil
         }
     }
