@@ -51,8 +51,15 @@ struct AgentAttempt {
         do {
             let tree = try await makeTree(git)
             let wantsDiff = request.prompt.settings.gate.requiresDiff
-            let before =
-                wantsDiff ? try await WorkingTree.snapshot(of: tree.directory, excluding: runner.spoolPath, git: git) : nil
+            let before: String?
+            do {
+                before =
+                    wantsDiff ? try await WorkingTree.snapshot(of: tree.directory, excluding: runner.spoolPath, git: git) : nil
+            } catch {
+                // What is tried again would leave a worktree behind each time.
+                await settle(tree, git)
+                throw error
+            }
             await runAgent(in: tree)
             if result.outcome == .success { await ask(in: tree, before: before, git: git) }
             await settle(tree, git)

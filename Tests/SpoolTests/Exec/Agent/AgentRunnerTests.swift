@@ -350,6 +350,16 @@ import Testing
         #expect(missing.refusal == nil && missing.failureClass == .runner)
     }
 
+    /// Nor is a worktree left behind, where its first state could not be taken down.
+    @Test func worktreeWhoseStateCannotBeTaken_isRemoved() async throws {
+        await bench.makeRepository()
+        bench.plays("codex", out: AgentStreams.codexSuccess)
+        bench.program("git", "[[ $1 == add ]] && exit 3; exec /usr/bin/git \"$@\"")
+        let result = try await bench.run(prompt("runner: codex\nisolation: worktree\nverify: {diff: required}"))
+        #expect(result.failureClass == .runner && result.message.hasPrefix("git add:"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.repo + "/.git").contains("worktrees") == false)
+    }
+
     @Test func worktree_withoutChanges_isRemovedWithItsBranch() async throws {
         await bench.makeRepository()
         bench.program("mine", "cat >/dev/null; pwd")
