@@ -3,6 +3,7 @@
 // meanwhile waits in open(2) and cannot change what was judged. Several jobs may share the commit, which is what costs time.
 
 import Foundation
+import Synchronization
 
 /// What a look at a waiting job's file came to.
 enum ClaimLook: Sendable {
@@ -79,10 +80,11 @@ struct Claim: Sendable {
     var sizeMax: Int
     /// What a refused prompt counts against: the thresholds and the run; nil: nothing is counted.
     var counting: (policy: Policy, runID: String)?
+    let unreadable = UnreadableFiles()
 
     /// Opens a waiting job's file, makes sure that nobody writes to it, and reads it. Nothing is claimed yet.
     func open(_ job: Job) throws -> ClaimLook {
-        switch try look(job.file) {
+        switch try lookAgain(at: job) {
         case .open(let content): .open(OpenPrompt(job: job, claimed: claimed(job, content.status), content: content))
         case .busy: .busy
         case .gone: .over(try withdraw(job))
@@ -103,6 +105,20 @@ struct Claim: Sendable {
         case open(OpenPrompt.Content)
         case busy, gone
         case refused(String)
+    }
+
+    /// A look at a file that cannot be read for a reason of its own (a bad sector) is trouble of the machine once, and what may have passed
+    /// is tried again. The second time the prompt is refused: it must not keep all others waiting.
+    private func lookAgain(at job: Job) throws -> Look {
+        do {
+            let look = try look(job.file)
+            unreadable.forget(job.id)
+            return look
+        } catch let error as SystemCallError where error.mayBeOfOneFile {
+            if unreadable.insert(job.id) { throw error }
+            unreadable.forget(job.id)
+            return .refused("unreadable: \(error.description)")
+        }
     }
 
     private func look(_ name: String) throws -> Look {
@@ -276,4 +292,14 @@ struct Claim: Sendable {
         try filing.explain(refused, "\(refused.name): \(reason)")
         return .refused(refused)
     }
+}
+
+/// Jobs whose files could not be read when they were last looked at. Safe to use from several threads.
+final class UnreadableFiles: Sendable {
+    private let jobs = Mutex<Set<Int64>>([])
+
+    /// Returns whether it is new here.
+    func insert(_ job: Int64) -> Bool { jobs.withLock { $0.insert(job).inserted } }
+
+    func forget(_ job: Int64) { jobs.withLock { _ = $0.remove(job) } }
 }

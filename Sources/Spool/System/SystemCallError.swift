@@ -33,6 +33,9 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
         [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS].contains(errno)
     }
 
+    /// Whether the call may fail for what one file is, or where it lies on the disk, while others can be read.
+    var mayBeOfOneFile: Bool { errno == EIO || !isOfMachine }
+
     private var hint: String? {
         switch errno {
         case ENOSPC, EDQUOT: "free space on that file system; nothing was lost, and work goes on when there is room"
