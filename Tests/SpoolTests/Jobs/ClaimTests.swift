@@ -44,6 +44,24 @@ import Testing
         #expect(try bench.spool.job("a.md")?.state == .active)
     }
 
+    /// Trouble, and no look at the file succeeded since: only that is the second time.
+    @Test func claim_ofAFileThatCouldBeReadMeanwhile_isTroubleAgain() throws {
+        let fails = Mutex(true)
+        let bench = try Bench(
+            calls: SystemCalls { call, path in call == .read && path.hasSuffix("/a.md") && fails.withLock { $0 } ? EIO : nil })
+        defer { bench.spool.remove() }
+        try bench.spool.drop("a.md", "true")
+        let job = try bench.admit("a.md")
+        #expect(throws: SystemCallError.self) { _ = try bench.claim.open(job) }
+        fails.withLock { $0 = false }
+        guard case .open = try bench.claim.open(job) else { return #expect(Bool(false), "not open") }
+        fails.withLock { $0 = true }
+        #expect(throws: SystemCallError.self) { _ = try bench.claim.open(job) }
+        #expect(try bench.spool.job("a.md")?.state == .queued)
+        guard case .over(.refused(let refused)) = try bench.claim.open(job) else { return #expect(Bool(false), "not refused") }
+        #expect(refused.reason.hasPrefix("unreadable: ") && bench.spool.list("failed").contains("a.md"))
+    }
+
     @Test func claim_commitsToTheLedgerBeforeTheFileMoves() throws {
         let stateAtMove = Mutex<JobState?>(nil)
         let path = Mutex("")
