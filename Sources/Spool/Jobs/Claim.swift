@@ -84,7 +84,7 @@ struct Claim: Sendable {
 
     /// Opens a waiting job's file, makes sure that nobody writes to it, and reads it. Nothing is claimed yet.
     func open(_ job: Job) throws -> ClaimLook {
-        switch try lookAgain(at: job) {
+        switch try look(at: job) {
         case .open(let content): .open(OpenPrompt(job: job, claimed: claimed(job, content.status), content: content))
         case .busy: .busy
         case .gone: .over(try withdraw(job))
@@ -107,14 +107,14 @@ struct Claim: Sendable {
         case refused(String)
     }
 
-    /// A look at a file that cannot be read for a reason of its own (a bad sector) is trouble of the machine once, and what may have passed
+    /// Looks at a waiting job's file. One that the disk cannot read (a bad sector) is trouble of the machine once, and what may have passed
     /// is tried again. The second time the prompt is refused: it must not keep all others waiting.
-    private func lookAgain(at job: Job) throws -> Look {
+    private func look(at job: Job) throws -> Look {
         do {
             let look = try look(job.file)
             unreadable.forget(job.id)
             return look
-        } catch let error as SystemCallError where error.mayBeOfOneFile {
+        } catch let error as SystemCallError where error.isOfMedium {
             if unreadable.insert(job.id) { throw error }
             unreadable.forget(job.id)
             return .refused("unreadable: \(error.description)")

@@ -33,8 +33,8 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
         [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS].contains(errno)
     }
 
-    /// Whether the call may fail for what one file is, or where it lies on the disk, while others can be read.
-    var mayBeOfOneFile: Bool { errno == EIO || !isOfMachine }
+    /// Whether the disk cannot give back what it was given, perhaps of this file only: a bad sector, a wrong checksum, a damaged inode.
+    var isOfMedium: Bool { [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno) }
 
     private var hint: String? {
         switch errno {
