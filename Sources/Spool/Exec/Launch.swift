@@ -15,6 +15,7 @@ struct NotStarted: Error, Sendable {
 struct Launch: @unchecked Sendable {
     // Invariant behind @unchecked: `streams` are made here, handed to one thread, and looked at by nobody else afterwards.
     let path: String
+    /// The first is `path`, not the name that was looked for.
     let arguments: [String]
     let environment: [String: String]
     /// Both, as execve(2) takes them.
@@ -28,15 +29,16 @@ struct Launch: @unchecked Sendable {
     let runDirectory: String?
 
     init(_ command: Command, outputBytesMax: Int, programs: ProgramFinder) throws(NotStarted) {
-        guard let arguments = CStrings([command.executable] + command.arguments), let environment = CStrings(command.environment),
-            ![command.workingDirectory, command.inputPath ?? ""].contains(where: \.hasNUL)
-        else {
-            throw NotStarted(
+        func nul() -> NotStarted {
+            NotStarted(
                 text:
                     "a NUL byte in an argument, a path or the environment, or a variable without a name, of \(printable(command.executable))"
             )
         }
-        (argumentVector, environmentVector) = (arguments, environment)
+        guard let environment = CStrings(command.environment),
+            ![command.executable, command.workingDirectory, command.inputPath ?? ""].contains(where: \.hasNUL)
+        else { throw nul() }
+        environmentVector = environment
         var info = stat()
         guard stat(command.workingDirectory, &info) == 0 else {
             throw Self.failed("working folder \(printable(command.workingDirectory))", errno)
@@ -45,7 +47,10 @@ struct Launch: @unchecked Sendable {
             throw Self.failed("working folder \(printable(command.workingDirectory))", ENOTDIR)
         }
         path = try Self.find(command.executable, searchPath: command.environment["PATH"], programs)
-        self.arguments = [command.executable] + command.arguments
+        // With its path as its name bash does not look for itself in each folder of `PATH`.
+        arguments = [path] + command.arguments
+        guard let vector = CStrings(arguments) else { throw nul() }
+        argumentVector = vector
         self.environment = command.environment
         directory = command.workingDirectory
         runDirectory = command.environment[ProcessTable.mark]

@@ -31,6 +31,15 @@ import Testing
         #expect(scratch.text("out") == "one\ntwo\nthree\nthree\n")
     }
 
+    /// By its first argument bash knows where it is; with a bare name it looks for itself in each folder of `PATH`.
+    @Test(arguments: starters) func run_tellsProgramThatWasLookedForItsPath(_ starter: LocalExecutor.Starter) async {
+        let scratch = Scratch()
+        _ = await executor(starter).run(scratch.bash("tr '\\0' '\\n' < /proc/$$/cmdline | head -n 1; echo $BASH"))
+        let places = ["/usr/local/bin/bash", "/usr/bin/bash", "/bin/bash"]
+        let program = places.first(where: FileManager.default.isExecutableFile) ?? ""
+        #expect(scratch.text("out") == "\(program)\n\(program)\n")
+    }
+
     @Test(arguments: starters) func run_tellsExitSignalAndWhatCouldNotStart(_ starter: LocalExecutor.Starter) async {
         let scratch = Scratch()
         #expect(await executor(starter).run(scratch.bash("exit 7")).ending == .exited(7))
