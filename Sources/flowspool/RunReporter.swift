@@ -98,9 +98,17 @@ final class RunReporter: Sendable {
             return state.waitingFor.insert(job.id).inserted ? text("waits", job, "somebody still writes it") : nil
         case .onHold(let hold): return "on hold: \(printable(hold.reason))\n  hint: mend it, then `flowspool resume`"
         case .holdLifted: return "the hold is lifted"
-        case .stopping(let running):
+        case .stopping(let running, let unrecorded):
             let (jobs, them) = running == 1 ? ("1 job that runs", "it") : ("\(running) jobs that run", "them")
-            StandardError.write("\(StandardError.prefix)stopping: waits for \(jobs); a second signal ends \(them) at once\n")
+            if running > 0 {
+                StandardError.write("\(StandardError.prefix)stopping: waits for \(jobs); a second signal ends \(them) at once\n")
+            }
+            if !unrecorded.isEmpty {
+                let ended = unrecorded.map(String.init).joined(separator: ", ")
+                StandardError.write(
+                    "\(StandardError.prefix)stopping: waits until the end of job \(ended) can be recorded; a second signal leaves it, "
+                        + "and then it counts as interrupted\n")
+            }
             return nil
         case .trouble(let error):
             StandardError.write("flowspool: \(error)\n")

@@ -50,7 +50,7 @@ struct WatchCommand: AsyncParsableCommand {
             let service = WatchService(facts: facts, drains: drain, poll: poll ? true : nil)
             try await RunLifecycle.run(service, control: service.control, takesHangup: true)
             guard let ending = service.control.ending else { return }
-            if drain, ending.exitCode != 0 { throw ExitCode(ending.exitCode) }
+            if drain || ending.unrecorded > 0, ending.exitCode != 0 { throw ExitCode(ending.exitCode) }
         }
     }
 

@@ -37,6 +37,18 @@ import Testing
         }
     }
 
+    @Test func sizeLimitThatWasRaised_holdsForTheNextPrompt() async throws {
+        try await watching("size_limit: 1000\n") { folder, watcher, socket async throws in
+            try folder.folder.write("size_limit: 100KiB\n", to: "work/.flowspool/spool.yaml")
+            await hangUp(watcher, socket)
+            try folder.drop("a.md", "true # \(String(repeating: "x", count: 5000))")
+            #expect(try await settle(folder) == 0)
+            watcher.signal(SIGTERM)
+            _ = try await watcher.ending()
+            #expect(folder.exists("done/a.md"))
+        }
+    }
+
     @Test func prompts_doNotSeeTheSocket() async throws {
         try await watching { folder, watcher, socket async throws in
             try folder.drop("a.md", "[ -z \"${NOTIFY_SOCKET-}\" ]")

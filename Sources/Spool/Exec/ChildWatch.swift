@@ -5,7 +5,7 @@
 // How nothing escapes: this process adopts orphans (PR_SET_CHILD_SUBREAPER), so that a descendant whose parent ends becomes a
 // child of ours, whatever group or session it moved to. It is the attempt's when it is in the child's group, or carries the
 // attempt's `FLOWSPOOL_RUN_DIR`, or descends from such a process. A process that left the group, cleared its environment *and*
-// lost its parent before anything was signalled cannot be told from others and is let be.
+// lost its parent before anything was signalled cannot be told from others and is let be. So is one that has become another user's.
 
 import CSystemCalls
 import Foundation
@@ -50,12 +50,17 @@ struct ChildWatch: ~Copyable {
     private var signalled: Set<ProcessFacts.Identity> = []
     /// Those who were ever signalled: they stay the attempt's, with whatever mark, when they fall to this process.
     private var known: Set<ProcessFacts.Identity> = []
+    /// Those that belong to another user by now (`sudo`, a set-user-ID program) and take no signal of ours: they are let be.
+    private var foreign: Set<ProcessFacts.Identity> = []
+    /// Sends a signal; nil, or errno.
+    private let send: (_ pidfd: Int32, _ signal: Int32) -> Int32?
     /// Children that were listed and had ended when they were looked at.
     private var endedWhenSeen: Set<pid_t> = []
 
     init(
         leader: pid_t, runDirectory: String?, streams: [OutputPipe], cancel: CancelSignal, deadline: UInt64?,
-        graceSeconds: Double, children: @escaping () -> [pid_t] = ProcessTable.ownChildren
+        graceSeconds: Double, children: @escaping () -> [pid_t] = ProcessTable.ownChildren,
+        send: @escaping (_ pidfd: Int32, _ signal: Int32) -> Int32? = { flowspool_pidfd_send_signal($0, $1) == 0 ? nil : errno }
     ) {
         self.leader = leader
         self.runDirectory = runDirectory
@@ -64,6 +69,7 @@ struct ChildWatch: ~Copyable {
         self.deadline = deadline
         self.graceSeconds = graceSeconds
         self.children = children
+        self.send = send
     }
 
     // MARK: The leader
@@ -163,8 +169,8 @@ struct ChildWatch: ~Copyable {
                 facts.group == leader || known.contains(facts.identity)
                 || (runDirectory != nil && ProcessTable.runDirectory(of: pid) == runDirectory)
             guard isOurs else { continue }
-            found.append(facts)
-            found += ProcessTable.descendants(of: pid).compactMap(ProcessFacts.init(pid:)).filter { !$0.isEnded }
+            let below = ProcessTable.descendants(of: pid).compactMap(ProcessFacts.init(pid:)).filter { !$0.isEnded }
+            found += ([facts] + below).filter { !foreign.contains($0.identity) }
         }
         return (found, isWhole)
     }
@@ -175,11 +181,15 @@ struct ChildWatch: ~Copyable {
         guard signalled.insert(process.identity).inserted else { return }
         known.insert(process.identity)
         let descriptor = flowspool_pidfd_open(process.pid)
-        guard descriptor >= 0 else { return }
+        guard descriptor >= 0 else {
+            // For want of descriptors it has not got the signal.
+            if errno != ESRCH { signalled.remove(process.identity) }
+            return
+        }
         defer { close(descriptor) }
         guard ProcessFacts(pid: process.pid)?.identity == process.identity else { return }
-        _ = flowspool_pidfd_send_signal(descriptor, signal)
-        if !isKilling { _ = flowspool_pidfd_send_signal(descriptor, SIGCONT) }
+        if send(descriptor, signal) == EPERM { foreign.insert(process.identity) }
+        if !isKilling { _ = send(descriptor, SIGCONT) }
     }
 
     /// Waits until one of the processes ends or the time is up. Returns whether the time is up.
@@ -187,13 +197,19 @@ struct ChildWatch: ~Copyable {
         // One event is enough, so that not every process needs a descriptor.
         var descriptors: [Int32] = []
         defer { for descriptor in descriptors { close(descriptor) } }
-        for process in processes.prefix(64) {
+        for process in processes.filter({ !foreign.contains($0.identity) }).prefix(64) {
             let descriptor = flowspool_pidfd_open(process.pid)
-            // It ended since it was listed.
-            guard descriptor >= 0 else { return false }
+            if descriptor < 0 {
+                // It ended since it was listed.
+                if errno == ESRCH { return false }
+                break
+            }
             descriptors.append(descriptor)
         }
-        return wait(for: descriptors, alsoForCancel: false, until: until) == .timeUp
+        // Without an event for any of them, they are looked at again.
+        let look = descriptors.isEmpty ? Self.now() + Self.nanoseconds(0.1) : .max
+        let isOver = wait(for: descriptors, alsoForCancel: false, until: min(until ?? .max, look)) == .timeUp
+        return isOver && until.map { Self.now() >= $0 } ?? false
     }
 
     // MARK: Waiting

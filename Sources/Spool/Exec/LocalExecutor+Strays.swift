@@ -64,7 +64,8 @@ struct Strays: Sendable {
             // They are not our children (or they are, adopted): a pidfd tells the end of either.
             let now = ChildWatch.now()
             let left = signal == SIGKILL ? -1 : Int32(min((until > now ? until - now : 0) / 1_000_000 + 1, 86_400_000))
-            if !waited.isEmpty { _ = poll(&waited, nfds_t(waited.count), left) }
+            // Where there are no descriptors for any of them, they are looked at again in a moment.
+            _ = poll(&waited, nfds_t(waited.count), waited.isEmpty ? 50 : left)
             for item in waited { close(item.fd) }
             if signal == SIGTERM && ChildWatch.now() >= until {
                 signal = SIGKILL

@@ -44,6 +44,21 @@ extension Dispatcher {
                 finishUnstarted(ready.remove(at: index))
             } else if preparing[request.job] != nil {
                 cancelWhenPrepared.insert(request.job)
+            } else {
+                cancelUnwritten(request.job)
+            }
+        }
+    }
+
+    /// What could not be written down of a job is not to have it wait again.
+    private func cancelUnwritten(_ id: Int64) {
+        for index in unwritten.indices {
+            switch unwritten[index] {
+            case .giveBack(id, _): cancelWhenGivenBack.insert(id)
+            case .ended(let prepared, var result?) where prepared.job.id == id && result.outcome != .success:
+                result.outcome = .cancelled
+                unwritten[index] = .ended(prepared, result)
+            default: break
             }
         }
     }
@@ -101,13 +116,17 @@ extension Dispatcher {
         }
         if let from = job.fromPlace, from == .drop { job = try filing.finishMove(job) }
         job.wait(.queued, reason: "")
+        let isCancelled = cancelWhenGivenBack.contains(id)
         let isSaved = try ledger.write { tx in
-            job.file = try filing.freeName(for: job, tx)
             if try tx.removeUnbegunAttempt(of: id) { job.takeBackAttempt() }
-            return try tx.save(job, expecting: .active, why: why, now: now)
+            if try tx.takeCancel(of: id) || isCancelled { job.cancelInstead(now: now) }
+            job.file = try filing.freeName(for: job, tx)
+            return try tx.save(job, expecting: .active, why: job.state == .cancelled ? job.reason : why, now: now)
         }
+        cancelWhenGivenBack.remove(id)
         guard isSaved else { return }
         hasMoved(try filing.finishMove(job))
+        if job.state == .cancelled { observe(.finished(job, nil)) }
         waitingChanged()
     }
 
@@ -268,6 +287,11 @@ extension Dispatcher {
         _ spool: SpoolFolder, _ ledger: Ledger, policy: Policy, runID: String, clock: any SpoolClock = SystemClock()
     ) async throws -> Recovered {
         let filing = Filing(spool: spool, ledger: ledger)
+        // A batch has counts of its own, to which these failures belong; those of the one that was cut off are over. Under a hold they stay
+        // as they are: it says what has led to it.
+        try ledger.write { tx in
+            if try tx.openHold() == nil { try tx.setFailureCounts(FailureCounts()) }
+        }
         return try await Recovery(
             spool: spool, ledger: ledger, filing: filing, executor: LocalExecutor(), clock: clock, counting: (policy, runID)
         ).run()
@@ -322,6 +346,11 @@ extension Dispatcher {
     /// Writes down how the run went.
     func finishRun() {
         ending.deferred = dueAt.count
+        for job in unrecordedEnds {
+            ending.unrecorded += 1
+            let what = "\(job.title) has ended, which could not be recorded: at the next start it counts as interrupted"
+            observe(.trouble(FlowspoolError(.unavailable, what, hint: "`flowspool logs \(job.id)` has what it printed")))
+        }
         if let batch {
             note {
                 try ledger.write {

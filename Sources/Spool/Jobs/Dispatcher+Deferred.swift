@@ -47,5 +47,10 @@ extension Dispatcher {
 }
 
 extension LedgerTransaction {
+    /// Numbers of the deferred jobs that belong to a batch.
+    func deferred(in batch: Int64) throws -> [Int64] {
+        try rows("SELECT id FROM jobs WHERE state = 'deferred' AND batch = ?", [batch]).map { $0[0] }
+    }
+
     func deferred() throws -> [Job] { try jobs("WHERE state = 'deferred' ORDER BY not_before LIMIT 100000") }
 }

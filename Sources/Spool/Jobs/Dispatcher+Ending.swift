@@ -12,6 +12,8 @@ extension Dispatcher {
     func isFinished() -> Bool {
         guard running.isEmpty, preparing.isEmpty, ready.isEmpty, filings.isEmpty else { return false }
         if stopping != .no {
+            // Not recorded it would count as interrupted at the next start, and run again or fail. A second signal leaves it so.
+            if stopping == .drain, !isReplaced, !unrecordedEnds.isEmpty { return false }
             ending.why = isReplaced ? .replaced : .stopped
             return true
         }
@@ -22,6 +24,11 @@ extension Dispatcher {
         if let max = settings.startsMax, ending.ran >= max, note({ try !isAnyToGoOn() }) == true { return true }
         guard !wantsScan, namedFiles.isEmpty, backlog == 0, planned.isEmpty, !isStrayYoung else { return false }
         return note { try !isAnythingLeft() } ?? false
+    }
+
+    /// Jobs whose end could not be written down yet.
+    var unrecordedEnds: [Job] {
+        unwritten.compactMap { if case .ended(let prepared, _) = $0 { prepared.job } else { nil } }
     }
 
     /// Whether a job that the run has started waits to go on.
@@ -36,7 +43,11 @@ extension Dispatcher {
     /// Whether a draining run has something to wait for.
     private func isAnythingLeft() throws -> Bool {
         let now = clock.monotonicMilliseconds()
-        if dueAt.values.contains(where: { $0 - now <= settings.deferredWaitMaxMilliseconds }) { return true }
+        let soon = dueAt.filter { $0.value - now <= settings.deferredWaitMaxMilliseconds }
+        if !soon.isEmpty {
+            guard let batch else { return true }
+            if try ledger.read({ try $0.deferred(in: batch) }).contains(where: { soon[$0] != nil }) { return true }
+        }
         return try ledger.read { try $0.isAnyQueued(batch: batch) }
     }
 }

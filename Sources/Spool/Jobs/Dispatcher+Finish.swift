@@ -30,7 +30,8 @@ extension Dispatcher {
         }
         var result = result
         if let usage = result.usage { ending.usage.add(usage, milliseconds: result.durationMilliseconds) }
-        if result.refusal != nil, entry.cancelsJob { result.outcome = .cancelled }
+        // However it came to fail: whoever cancelled it does not want it tried again.
+        if entry.cancelsJob, result.outcome == .failed { result.outcome = .cancelled }
         if result.outcome == .cancelled, !entry.cancelsJob {
             result.outcome = .interrupted
             result.failureClass = .interrupted
@@ -125,7 +126,7 @@ extension Dispatcher {
         case .done: ending.succeeded += 1
         case .failed: ending.failed += 1
         case .deferred, .queued: goesOn.insert(job.id)
-        default: break
+        default: dueAt[job.id] = nil
         }
         if let result, job.state == .deferred || job.state == .queued {
             observe(.attemptFailed(job, result, triesAgain: true))
@@ -142,7 +143,8 @@ extension Dispatcher {
     // MARK: Decisions
 
     enum Decision {
-        case success, tryAgain, tryLater(Int64), fail, block(String), cancel(started: Bool), interrupt(runsAgain: Bool)
+        case success, tryAgain, tryWhenStarting, tryLater(Int64), fail, block(String), cancel(started: Bool), interrupt(
+            runsAgain: Bool)
     }
 
     private func decide(_ prepared: Prepared, _ result: AttemptResult?) -> Decision {
@@ -160,7 +162,9 @@ extension Dispatcher {
             if result.refusal != nil { return .tryLater(max(1, pausedUntil - clock.monotonicMilliseconds())) }
             guard mayRetry, result.failureClass?.isRetryable ?? false else { return .fail }
             if settings.retryDelayMilliseconds > 0 { return .tryLater(settings.retryDelayMilliseconds) }
-            return stopping == .now ? .interrupt(runsAgain: true) : .tryAgain
+            if stopping == .now { return .interrupt(runsAgain: true) }
+            let nothingStarts = stopping != .no || hold != nil || isReplaced || HoldGate.isFileThere(spool)
+            return nothingStarts ? .tryWhenStarting : .tryAgain
         }
     }
 
@@ -181,6 +185,7 @@ extension Dispatcher {
         case .interrupt(runsAgain: false): job.end(.failed, .interrupted, reason: "interrupted: the runner was stopped", now: now)
         case .interrupt(runsAgain: true): job.wait(.queued, reason: "interrupted: the runner was stopped; runs again")
         case .tryAgain: break
+        case .tryWhenStarting: job.wait(.queued, reason: result?.reason ?? "")
         case .tryLater(let delay):
             if result?.failureClass == .rateLimited || result?.refusal != nil { job.budgetUsed -= 1 }
             job.wait(.deferred, reason: result?.reason ?? "")
@@ -278,5 +283,13 @@ extension Job {
         fromFile = file
         place = .drop
         fileSignature = nil
+    }
+
+    /// It was to wait again, which is not written down yet, and somebody has asked for its cancellation.
+    mutating func cancelInstead(now: Int64) {
+        if let fromPlace, let fromFile { (place, file) = (fromPlace, fromFile) }
+        notBefore = nil
+        delay = nil
+        end(.cancelled, .cancelled, reason: started == nil ? "cancelled before it started" : "cancelled while it ran", now: now)
     }
 }

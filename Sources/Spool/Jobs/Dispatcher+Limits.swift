@@ -33,7 +33,10 @@ extension Dispatcher {
     /// How long the job that met a limit waits.
     func limitWait(_ result: AttemptResult, _ job: Job) -> Int64 {
         let now = clock.wallMilliseconds()
-        if let until = result.retryAt { return max(1000, Int64(until.timeIntervalSince1970 * 1000) - now) }
+        if let until = result.retryAt {
+            let seconds = until.timeIntervalSince1970 - Double(now) / 1000
+            return Int64(min(max(1, seconds), LimitText.waitMax) * 1000)
+        }
         let strikes = job.runner.flatMap { limits[$0]?.strikes } ?? 0
         return min(Self.limitWaitMilliseconds << Int64(min(strikes, 16)), Self.limitWaitMaxMilliseconds)
     }
@@ -118,7 +121,18 @@ extension Dispatcher {
         job.delay = left
         job.notBefore = now + left
         job.file = try filing.freeName(for: job)
-        guard try ledger.write({ try $0.save(job, expecting: .active, why: why, now: now) }) else { return }
+        let isSaved = try ledger.write { tx in
+            if try tx.takeCancel(of: job.id) {
+                job.cancelInstead(now: now)
+                job.file = try filing.freeName(for: job, tx)
+            }
+            return try tx.save(job, expecting: .active, why: job.state == .cancelled ? job.reason : why, now: now)
+        }
+        guard isSaved else { return }
+        if job.state == .cancelled {
+            hasMoved(try filing.finishMove(job))
+            return observe(.finished(job, nil))
+        }
         dueAt[job.id] = job.runner.flatMap { limitedUntil[$0] } ?? clock.monotonicMilliseconds() + left
         hasMoved(try filing.finishMove(job))
         waitingChanged()

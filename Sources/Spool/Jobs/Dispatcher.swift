@@ -114,6 +114,8 @@ public actor Dispatcher {
     var preparedElsewhere: Set<Int64> = []
     /// Jobs to cancel as soon as their preparation ends.
     var cancelWhenPrepared: Set<Int64> = []
+    /// Jobs to cancel where they would go back to wait, which could not be written down yet.
+    var cancelWhenGivenBack: Set<Int64> = []
     /// Jobs that this run has counted as started and that went back to wait.
     var goesOn: Set<Int64> = []
     /// What people asked for is not read yet, because it may be about the job that `unnumbered` becomes.
@@ -179,7 +181,11 @@ public actor Dispatcher {
     public nonisolated func stopNow() { mailbox.post(.stop(now: true)) }
 
     /// Gives the run other settings, which hold for what it does next; attempts that run keep theirs. Safe to call at any time.
-    public nonisolated func adjust(_ adjustment: RunAdjustment) { mailbox.post(.adjust(adjustment)) }
+    public nonisolated func adjust(_ adjustment: RunAdjustment) {
+        // Whoever is told that it was taken over, and drops a prompt then, has it judged by these.
+        inbox.revokeOrder()
+        mailbox.post(.adjust(adjustment))
+    }
 
     /// Runs the spool until it is stopped, or, when `settings.drains`, until nothing is left.
     ///
@@ -269,13 +275,14 @@ public actor Dispatcher {
             adjustment.apply(to: &settings)
             intake.sizeMax = settings.sizeMax
             preparer.claim.sizeMax = settings.sizeMax
+            preparer.preflight.context.sizeMax = settings.sizeMax
             waitingChanged()
         case .stop(let now):
             if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
             if stopping == .now {
                 for entry in running.values { entry.task.cancel() }
-            } else if !running.isEmpty {
-                observe(.stopping(running: running.count))
+            } else if !running.isEmpty || !unrecordedEnds.isEmpty {
+                observe(.stopping(running: running.count, unrecorded: unrecordedEnds.map(\.id)))
             }
         }
     }

@@ -34,6 +34,7 @@ struct EndOfJob: Sendable {
 
     func write(_ tx: LedgerTransaction) throws -> Written {
         var job = job
+        if job.state.isWaiting, try tx.takeCancel(of: job.id) { job.cancelInstead(now: now) }
         job.file = try filing.freeName(for: job, tx)
         if let attempt, let result { try tx.finishAttempt(job: job.id, attempt: attempt, result, started: started) }
         // One that was recorded, and whose turn never came.

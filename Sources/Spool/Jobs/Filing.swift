@@ -77,7 +77,8 @@ struct Filing: Sendable {
 
     /// The name on disk of a file that still has to move and whose name is no text: the ledger has it escaped.
     private func rawName(_ job: Job, source: Directory, file: String, target: Directory) throws -> [UInt8]? {
-        guard job.fromPlace == .drop, let identity = job.fileSignature, file.utf8.contains(UInt8(ascii: "%")),
+        guard job.fromPlace == .drop || job.fromPlace == .active, let identity = job.fileSignature,
+            file.utf8.contains(UInt8(ascii: "%")),
             try source.status(file) == nil, try target.status(job.file)?.identity != identity
         else { return nil }
         var found: [UInt8]?
@@ -100,10 +101,38 @@ struct Filing: Sendable {
         return job.fileSignature == nil || job.fileSignature == atSource.identity
     }
 
-    /// Writes `<file>.why.txt` beside a file that cannot carry a stamp.
+    /// Writes `<file>.why.txt` beside a file that cannot carry a stamp. An older note of that name goes; a prompt that has the name (it may,
+    /// with this ending) stays, and the note gets another one.
     func explain(_ job: Job, _ text: String) throws {
         guard let folder = spool.directory(job.place) else { return }
-        try folder.replace(PromptName(job.file)?.why ?? job.file + ".why.txt", with: Data((text + "\n").utf8), syncsFolder: false)
+        let data = Data((text + "\n").utf8)
+        var name = PromptName(job.file)?.why ?? job.file + ".why.txt"
+        for _ in 0..<10 {
+            if try isPrompt(name, in: job.place) { name = try freeName(name, job: job.id, in: job.place) }
+            do throws(SystemCallError) {
+                return try folder.replace(name, with: data, isNew: true, syncsFolder: false)
+            } catch {
+                guard error.errno == EEXIST else { throw error }
+            }
+            // Nobody else can come to have the name while something stands there.
+            if try !isPrompt(name, in: job.place) { return try folder.replace(name, with: data, syncsFolder: false) }
+        }
+        throw FlowspoolError(
+            .unavailable, "job \(job.id): \(printable(name)): that name is taken again and again in \(printable(folder.path))")
+    }
+
+    /// Takes away the note that stands beside a file that goes elsewhere.
+    func removeNote(beside file: String) throws {
+        guard let name = PromptName(file)?.why, try !isPrompt(name, in: .failed) else { return }
+        try spool.failed.remove(name)
+    }
+
+    /// Whether what bears the name of a note is the file of a job, or will be.
+    private func isPrompt(_ name: String, in place: Place) throws -> Bool {
+        try ledger.read { tx in
+            try tx.isClaimed(name, in: place, byOtherThan: Job.noNumber)
+                || tx.isLeaving([place], file: name, byOtherThan: Job.noNumber)
+        }
     }
 }
 
@@ -133,7 +162,7 @@ extension LedgerTransaction {
     ///
     /// The folders stand in the statement. As values they would have SQLite plan it anew each time: whether an index has the rows depends on
     /// them ("sqlite3ExprImpliesExpr", partial indexes).
-    private func isLeaving(_ places: [Place], file: String, byOtherThan job: Int64) throws -> Bool {
+    fileprivate func isLeaving(_ places: [Place], file: String, byOtherThan job: Int64) throws -> Bool {
         let places = places.map { "'\($0.rawValue)'" }.joined(separator: ", ")
         return try number(
             "SELECT 1 FROM jobs WHERE from_file = ? AND from_place IN (\(places)) AND id <> ? LIMIT 1", [file, job])

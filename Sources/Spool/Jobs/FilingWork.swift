@@ -53,7 +53,10 @@ struct FilingWork: Sendable {
     private func writeAside(_ swap: SwapFile) throws -> Aside {
         guard let place = job.fromPlace, let name = job.fromFile, let folder = spool.directory(place) else { return Aside() }
         guard let status = try folder.status(name), status.kind == .regular else { return Aside() }
-        let bytes = try folder.openForReading(name).readAll(bytesMax: Int.max)
+        // A block may have made its own prompt larger than any prompt can be.
+        guard let bytes = try folder.openForReading(name).readAllStamped() else {
+            return Aside(carriesStamp: false, status: status)
+        }
         // The bytes, not the times, say whether the file is as it was: a time has the grain of a clock tick.
         let prompt =
             if let known = self.prompt, bytes == stampedBytes { known } else { PromptFile.read(name: job.name, bytes: bytes) }

@@ -71,9 +71,11 @@ final class HintInbox: Sendable {
             if name == Wake.stateFile { waiting.wantsScan = true }
         case .file(let name):
             if waiting.names.count < namesMax { waiting.names.append(name) } else { waiting.wantsScan = true }
-        case .everything: waiting.wantsScan = true
-        case .overflow:
+        case .everything, .overflow:
+            // Among what was not told, or is not told one by one where the folder is polled, may have been a signal.
+            waiting.isSignalled = true
             waiting.wantsScan = true
+            guard hint == .overflow else { break }
             waiting.overflows += 1
         case .replaced: waiting.isReplaced = true
         }
@@ -95,6 +97,13 @@ final class HintInbox: Sendable {
             defer { state.order = .none }
             guard case .carriedOut(let begun) = state.order else { return nil }
             return begun
+        }
+    }
+
+    /// Makes a standing order void that nobody has carried out yet: what it says does not hold any more.
+    func revokeOrder() {
+        state.withLock { state in
+            if case .given = state.order { state.order = .none }
         }
     }
 

@@ -19,7 +19,7 @@ enum KeptPrompt {
     static func signature(of job: Job, in root: Directory) throws -> String? {
         if let known = job.fileSignature { return known }
         guard let sha = job.promptSHA, let status = try root.status(job.file),
-            try read(job.file, status, in: root, sizeMax: .max)?.sha == sha
+            try read(job.file, status, in: root, sizeMax: OpenFile.stampedMax)?.sha == sha
         else { return nil }
         return status.signature
     }

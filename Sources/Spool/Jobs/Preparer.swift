@@ -72,7 +72,7 @@ struct Preparer: Sendable {
     let ledger: Ledger
     let filing: Filing
     var claim: Claim
-    let preflight: Preflight
+    var preflight: Preflight
     let clock: any SpoolClock
     let settings: RunSettings
     let swap: SwapFile

@@ -138,9 +138,9 @@ struct Recovery {
     private func undoneClaim(_ job: Job, file: String? = nil, _ tx: LedgerTransaction) throws -> FileStatus? {
         guard try spool.active.status(file ?? job.file) == nil,
             let status = try spool.root.status(job.name), status.kind == .regular,
-            let sha = job.promptSHA, try tx.waitingJob(file: job.name) == nil
+            let sha = job.promptSHA, try tx.waitingJob(file: job.name) == nil,
+            let bytes = try spool.root.openForReading(job.name).readAllStamped()
         else { return nil }
-        let bytes = try spool.root.openForReading(job.name).readAll(bytesMax: Int.max)
         return PromptFile.read(name: job.name, bytes: bytes).sha == sha ? status : nil
     }
 
@@ -197,6 +197,7 @@ struct Recovery {
                 let (place, file) = isInActive ? (Place.active, job.fromFile ?? job.file) : (.drop, job.file)
                 job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
                 (job.fromPlace, job.fromFile) = (place, file)
+                if place == .drop { job.fileSignature = try spool.root.status(file)?.identity }
                 job.file = try filing.freeName(for: job)
                 why = job.reason
             }
@@ -211,18 +212,22 @@ struct Recovery {
 
     /// Files in `active/` that no job claims: they may have run, so they are filed as failed, never run again unasked.
     private func fileOrphans(_ recovered: inout Recovered) throws {
-        var names: [String] = []
+        var names: [PromptName] = []
         try spool.active.forEachEntry { bytes, _ in
-            names.append(String(decoding: bytes, as: UTF8.self))
+            if let name = PromptName(bytes: Array(bytes)) { names.append(name) }
             return names.count < 10_000
         }
-        for name in names {
+        for found in names {
+            // It may be no text: the ledger has it escaped, and its inode says which it is.
+            guard let status = try spool.active.status(rawName: found.bytes) else { continue }
+            let name = found.text
             let reason = "orphan: found in active/ without a job; it may have run before"
             let target = try filing.freeName(name, job: 0, in: .failed)
             let now = clock.wallMilliseconds()
             let (job, ended) = try ledger.write { tx in
                 var ended = Recovered()
-                let job = try tx.admitRefused(name: name, file: target, reason: reason, from: .active, now: now)
+                let job = try tx.admitRefused(
+                    name: name, file: target, reason: reason, from: .active, identity: status.identity, now: now)
                 try count(job, &ended, tx, now: now)
                 return (job, ended)
             }

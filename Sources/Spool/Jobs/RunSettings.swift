@@ -114,8 +114,8 @@ public enum RunEvent: Sendable {
     case waitsForWriter(Job)
     case onHold(HoldRecord)
     case holdLifted
-    /// Somebody asked it to stop, and so many jobs run that are waited for.
-    case stopping(running: Int)
+    /// Somebody asked it to stop, and so many jobs run that are waited for; others have ended, which could not be recorded yet.
+    case stopping(running: Int, unrecorded: [Int64])
     /// The machine refused something; the run goes on when it can.
     case trouble(FlowspoolError)
     case ended(RunEnding)
@@ -144,6 +144,8 @@ public struct RunEnding: Sendable, Hashable {
     public var held = 0
     /// Jobs that wait for a time which this run did not wait for.
     public var deferred = 0
+    /// Jobs whose end could not be recorded before the run was stopped.
+    public var unrecorded = 0
     public var failures = FailureCounts()
     /// What agents and models used in this run.
     public var usage = UsageSum()
@@ -152,7 +154,8 @@ public struct RunEnding: Sendable, Hashable {
 
     /// The exit status of a batch (DESIGN "Commands").
     public var exitCode: Int32 {
-        switch why {
+        if unrecorded > 0 { return 75 }
+        return switch why {
         case .failFast: 10
         case .totalFailures: 11
         case .onHold: 12

@@ -28,7 +28,7 @@ struct FolderCheck {
             }
         }
         for place in [Place.active, .held] {
-            for name in (names[place] ?? []).subtracting(owned[place] ?? []) where !name.text.hasSuffix(".why.txt") {
+            for name in (names[place] ?? []).subtracting(owned[place] ?? []) {
                 found.append(Violation(.orphan, path: "\(place.rawValue)/\(name.text)", "no job owns this file"))
             }
         }

@@ -62,8 +62,9 @@ extension SpoolCheck {
             guard let sha = job.promptSHA, let folder = spool.directory(place), let status = try folder.status(job.file),
                 status.kind == .regular, try ledger.read({ try $0.owners(place, job.file) }) == 0
             else { continue }
-            let bytes = try folder.openForReading(job.file).readAll(bytesMax: Int.max)
-            guard PromptFile.read(name: job.name, bytes: bytes).sha == sha else { continue }
+            guard let bytes = try folder.openForReading(job.file).readAllStamped(),
+                PromptFile.read(name: job.name, bytes: bytes).sha == sha
+            else { continue }
             job.place = place
             try ledger.write { try $0.place(job) }
             return

@@ -140,6 +140,8 @@ public struct Steering: Sendable {
             try file(&job, isThere: isThere, tx)
         case .cancel:
             job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
+            // A new file may take its name in the drop folder as soon as it has left.
+            job.fileSignature = status?.identity
             try file(&job, isThere: isThere, tx)
         }
         let why =
@@ -188,14 +190,13 @@ public struct Steering: Sendable {
     /// Stamps and moves the file; what fails is noted in the ledger and done by the next start.
     private func finish(_ change: Change, _ job: Job) async -> Outcome {
         do {
-            let note = change == .retry && job.fromPlace == .failed ? job.fromFile.flatMap { PromptName($0)?.why } : nil
             if case .reject = change {
                 let swap = SwapFile(spool.held)
                 defer { swap.removeSpares() }
                 for case .trouble(let error) in await FilingWork.run([rejection(job)], swap) { throw error }
             }
             let moved = try filing.finishMove(job)
-            if let note { try spool.failed.remove(note) }
+            if change == .retry, job.fromPlace == .failed, let file = job.fromFile { try filing.removeNote(beside: file) }
             return .changed(moved)
         } catch {
             let cause = (error as? SystemCallError)?.description ?? (error as? FlowspoolError)?.message ?? "\(error)"

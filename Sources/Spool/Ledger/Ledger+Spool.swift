@@ -115,6 +115,14 @@ extension LedgerTransaction {
         for request in requests { try execute("DELETE FROM requests WHERE id = ?", [request.id]) }
     }
 
+    /// Takes the request to cancel a job that is about to wait again.
+    ///
+    /// - Returns: whether there was one.
+    func takeCancel(of job: Int64) throws -> Bool {
+        try execute("DELETE FROM requests WHERE job = ? AND kind = 'cancel'", [job])
+        return db.changesCount > 0
+    }
+
     func takeRequests() throws -> [JobRequest] {
         let found = try requests()
         try removeRequests(found)

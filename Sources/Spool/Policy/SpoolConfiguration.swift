@@ -49,6 +49,8 @@ public struct SpoolConfiguration: Sendable, Equatable {
     /// Larger prompts are refused.
     public var sizeLimitBytes = SpoolConfiguration.sizeLimitBytesDefault
     public static let sizeLimitBytesDefault = 1 << 20
+    /// The largest that may be set, in bytes.
+    static let sizeLimitMax = 256 << 20
     public var poll = Poll.automatic
     /// What `prune` goes by; without limits it takes nothing away.
     public var retention = Retention()

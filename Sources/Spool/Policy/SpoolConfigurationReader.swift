@@ -23,7 +23,8 @@ enum SpoolConfigurationReader {
         result.jobs = top.int("jobs", 1...256, &faults) ?? result.jobs
         result.timeoutSeconds = top.seconds("timeout", 0.001...secondsMax, shown: "above 0", &faults) ?? result.timeoutSeconds
         result.sizeLimitBytes =
-            top.bytes("size_limit", 1...(256 << 20), shown: "from 1 byte to 256 MiB", &faults) ?? result.sizeLimitBytes
+            top.bytes("size_limit", 1...SpoolConfiguration.sizeLimitMax, shown: "from 1 byte to 256 MiB", &faults)
+            ?? result.sizeLimitBytes
         result.logLimitBytes =
             top.bytes("log_limit", 4096...(1 << 40), shown: "from 4 KiB to 1024 GiB", &faults) ?? result.logLimitBytes
         result.retryDelaySeconds = top.seconds("retry_delay", 0...secondsMax, shown: "from 0", &faults) ?? 0

@@ -77,7 +77,7 @@ public struct PreflightReport: Sendable {
 
 /// Runs the checks.
 public struct Preflight: Sendable {
-    public let context: PreflightContext
+    public internal(set) var context: PreflightContext
     public let resolver: PolicyResolver
     /// nil only in tests that are not about shell code.
     public let shell: (any ShellChecking)?

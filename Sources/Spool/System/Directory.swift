@@ -168,8 +168,10 @@ public final class Directory: Sendable {
     /// - Parameters:
     ///   - mode: permission bits of the new file, independent of the umask.
     ///   - owner: the new file gets this one's owner and, where that may be set, its group.
+    ///   - isNew: nothing is replaced: EEXIST where something bears the name.
     public func replace(
-        _ name: String, with data: Data, mode: mode_t = 0o600, owner: FileStatus? = nil, syncsFolder: Bool = true
+        _ name: String, with data: Data, mode: mode_t = 0o600, owner: FileStatus? = nil, isNew: Bool = false,
+        syncsFolder: Bool = true
     ) throws(SystemCallError) {
         let aside = Self.asideName(for: name)
         try remove(aside)
@@ -179,12 +181,12 @@ public final class Directory: Sendable {
             if let owner { try file.setOwner(like: owner) }
             if mode != 0o600 { try file.setMode(mode) }
             try file.sync()
+            if isNew { try moveWithoutReplacing(aside, to: self, as: name) } else { try move(aside, to: name) }
         } catch {
             // The first error is the one to report; a left-over aside file is removed at the next start.
             try? remove(aside)
             throw error
         }
-        try move(aside, to: name)
         if syncsFolder { try sync() }
     }
 

@@ -47,6 +47,16 @@ public struct OpenFile: ~Copyable, Sendable {
         return Data(buffer[0..<count])
     }
 
+    /// Largest prompt that is read once it may carry a stamp: the largest `size_limit`, and room for what flowspool writes into it.
+    static let stampedMax = SpoolConfiguration.sizeLimitMax + (1 << 20)
+
+    /// Reads all of a prompt that has been claimed; nil where it has become larger than a prompt can be.
+    func readAllStamped() throws(SystemCallError) -> Data? {
+        guard try status().size <= Int64(Self.stampedMax) else { return nil }
+        let data = try readAll(bytesMax: Self.stampedMax + 1)
+        return data.count <= Self.stampedMax ? data : nil
+    }
+
     /// Reads the file's beginning, at most `bytesMax` bytes, in one call; nil where it begins with none of `beginnings`.
     func readHead(bytesMax: Int, beginning beginnings: [[UInt8]]) throws(SystemCallError) -> Data? {
         var head: Data?

@@ -7,7 +7,7 @@ import Foundation
 public protocol SpoolClock: Sendable {
     /// Milliseconds since 1970 UTC (clock_gettime(2), CLOCK_REALTIME).
     func wallMilliseconds() -> Int64
-    /// Milliseconds on a clock that never steps (CLOCK_MONOTONIC).
+    /// Milliseconds on a clock that never steps, and that goes on while the machine is suspended (CLOCK_BOOTTIME).
     func monotonicMilliseconds() -> Int64
     /// Waits on the monotonic clock; ends early by throwing `CancellationError`.
     func sleep(milliseconds: Int64) async throws
@@ -18,7 +18,7 @@ public struct SystemClock: SpoolClock {
     public init() {}
 
     public func wallMilliseconds() -> Int64 { Self.read(CLOCK_REALTIME) }
-    public func monotonicMilliseconds() -> Int64 { Self.read(CLOCK_MONOTONIC) }
+    public func monotonicMilliseconds() -> Int64 { Self.read(CLOCK_BOOTTIME) }
 
     public func sleep(milliseconds: Int64) async throws {
         try await Task.sleep(for: .milliseconds(Int(max(0, milliseconds))))

@@ -2,6 +2,7 @@
 
 import CSystemCalls
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Spool
@@ -78,6 +79,35 @@ import Testing
         }
         #expect(isGone(job))
         #expect(ending == .exited(7))
+    }
+
+    /// As `sudo daemon &` leaves it: whatever is sent, the kernel says EPERM.
+    @Test func processOfAnotherUser_thatTakesNoSignal_isLetBe() async throws {
+        let scratch = Scratch()
+        let programs = ProgramFinder()
+        let ready = scratch.fifo("ready")
+        let launch = try Launch(
+            scratch.bash("set -m; (echo $BASHPID > $D/ready; exec sleep 100) & exit 0"), outputBytesMax: 4096, programs: programs)
+        let cancel = try CancelSignal()
+        let sent = Mutex<[Int32]>([])
+        let job = await onThread { () -> String in
+            guard let (leader, pidfd) = try? launch.start() else { return "not started" }
+            defer { close(pidfd) }
+            let job = String(decoding: FileHandle(forReadingAtPath: ready)?.readDataToEndOfFile() ?? Data(), as: UTF8.self)
+            var watch = ChildWatch(
+                leader: leader, runDirectory: launch.runDirectory, streams: launch.streams, cancel: cancel, deadline: nil,
+                graceSeconds: 600,
+                send: { _, signal in
+                    sent.withLock { $0.append(signal) }
+                    return EPERM
+                })
+            _ = watch.waitForLeader(pidfd: pidfd)
+            _ = OwnChildren.wait(for: leader)
+            watch.endRemains()
+            return job.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        #expect(!isGone(job) && sent.withLock { $0 } == [SIGTERM, SIGCONT])
+        pid_t(job).map(Self.end)
     }
 
     /// Returns when it has ended, and nobody has waited for it.

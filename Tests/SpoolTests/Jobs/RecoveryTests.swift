@@ -86,6 +86,40 @@ import Testing
         #expect(spool.list("done") == ["a.md"] && spool.list("held").isEmpty)
     }
 
+    /// A block may leave anything beside its prompt. It is found once, and counts once.
+    @Test func orphanWhoseNameIsNoText_isFiledOnce() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let raw = Array((spool.path + "/active/note").utf8) + [0xFF] + Array(".log\0".utf8)
+        let descriptor = raw.withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { open($0.baseAddress!, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600) }
+        }
+        try #require(descriptor >= 0)
+        close(descriptor)
+        for _ in 0..<3 { try await spool.drain(profile: "production") }
+        #expect(spool.list("active").isEmpty && spool.list("failed") == ["note%FF.log", "note%FF.log.why.txt"])
+        #expect(try spool.ledger().read { try $0.counts()[.failed] } == 1)
+        #expect(try spool.ledger().read { try $0.failureCounts() } == FailureCounts(streak: 1, total: 1))
+    }
+
+    /// The counts of the batch that was cut off are over; only what it left interrupted belongs to the next one.
+    @Test func batchAfterOneThatWasCutOff_countsFromItsOwnFirstFailure() async throws {
+        let spool = try crashed(retryMax: 0)
+        defer { spool.remove() }
+        try spool.ledger().write { try $0.setFailureCounts(FailureCounts(streak: 1, total: 1)) }
+        try spool.drop("b.md", "echo ran >> $OUT/trace")
+        let folder = try SpoolFolder.open(at: spool.path)
+        let policy = try TestSpool.resolver(profile: "production").base.policy
+        let recovered = try await Dispatcher.recover(folder, spool.ledger(), policy: policy, runID: "test")
+        let ending = try await spool.drain(profile: "production") {
+            $0.isBatch = true
+            $0.recovered = recovered
+            $0.batchNames = ["b.md"]
+        }
+        #expect(ending.why == .done && ending.ran == 1 && ending.failed == 1)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "ran\n")
+    }
+
     @Test func interruptedAttempt_withRetry_runsOnceMore() async throws {
         let spool = try crashed(retryMax: 1)
         defer { spool.remove() }

@@ -73,6 +73,25 @@ private struct SteeringSpool {
 }
 
 @Suite struct SteeringTests {
+    /// The command has moved the file and died before it could say so. What bears the name by then is a new prompt.
+    @Test func cancel_thatIsCutOff_takesNoNewFile() async throws {
+        let steered = try SteeringSpool()
+        defer { steered.remove() }
+        let id = try steered.job("a.md", .queued)
+        let fault = SystemCalls { call, path in call == .fsync && !path.contains("/.flowspool") ? EIO : nil }
+        let cut = Steering(spool: try SpoolFolder.make(at: steered.folder.path, calls: fault), ledger: steered.ledger)
+        await #expect(throws: FlowspoolError.self) { try await cut.apply(.cancel, to: [id]) }
+        #expect(steered.exists("failed/a.md") && !steered.exists("a.md"))
+        #expect(try steered.now(id).fromPlace == .drop)
+        try Data("# New\n\n```bash\ntrue\n```\n".utf8).write(to: URL(fileURLWithPath: steered.folder.path + "/a.md"))
+        try await Recovery(
+            spool: steered.spool, ledger: steered.ledger, filing: steered.steering.filing, executor: LocalExecutor(),
+            clock: SystemClock()
+        ).run()
+        #expect(steered.exists("a.md") && !steered.exists("failed/a.\(id).md"))
+        #expect(try steered.now(id).fromPlace == nil)
+    }
+
     /// Another command has decided, and has not moved the file yet.
     @Test(arguments: [true, false]) func approve_whileTheFileIsOnItsWay_saysWhatWasDecided(_ isDecided: Bool) async throws {
         let steered = try SteeringSpool()

@@ -19,11 +19,11 @@ extension JSON {
         }
     }
 
-    /// A count, whatever form of number it has; negative ones are none.
-    var count: Int? {
-        guard let number, number >= 0, number < 1e15 else { return nil }
-        return Int(number)
-    }
+    /// A count of usage, whatever form of number it has.
+    var count: Int? { number.flatMap(RunUsage.count) }
+
+    /// An amount of money.
+    var cost: Double? { number.flatMap(RunUsage.cost) }
 }
 
 extension AgentStream {
@@ -45,8 +45,8 @@ extension AgentStream {
     }
 
     private mutating func addTokens(_ tokensIn: Int?, _ tokensOut: Int?) {
-        if let tokensIn { self.tokensIn = (self.tokensIn ?? 0) + tokensIn }
-        if let tokensOut { self.tokensOut = (self.tokensOut ?? 0) + tokensOut }
+        if let tokensIn { self.tokensIn = RunUsage.sum(self.tokensIn ?? 0, tokensIn) }
+        if let tokensOut { self.tokensOut = RunUsage.sum(self.tokensOut ?? 0, tokensOut) }
     }
 
     // MARK: codex
@@ -105,8 +105,8 @@ extension AgentStream {
         guard let id = message["id"]?.stringValue, let usage = message["usage"] else { return }
         usageOfMessage[id] = (Self.claudeInput(usage) ?? 0, usage["output_tokens"]?.count ?? 0)
         turns = usageOfMessage.count
-        tokensIn = usageOfMessage.values.reduce(0) { $0 + $1.tokensIn }
-        tokensOut = usageOfMessage.values.reduce(0) { $0 + $1.tokensOut }
+        tokensIn = usageOfMessage.values.reduce(0) { RunUsage.sum($0, $1.tokensIn) }
+        tokensOut = usageOfMessage.values.reduce(0) { RunUsage.sum($0, $1.tokensOut) }
     }
 
     private static func claudeInput(_ usage: JSON) -> Int? {
@@ -117,7 +117,7 @@ extension AgentStream {
     private mutating func takeClaudeResult(_ event: JSON) {
         let subtype = event["subtype"]?.stringValue ?? ""
         turns = event["num_turns"]?.count ?? turns
-        costUSD = event["total_cost_usd"]?.number ?? costUSD
+        costUSD = event["total_cost_usd"]?.cost ?? costUSD
         if let usage = event["usage"] {
             tokensIn = Self.claudeInput(usage) ?? tokensIn
             tokensOut = usage["output_tokens"]?.count ?? tokensOut
@@ -147,7 +147,7 @@ extension AgentStream {
             addTokens(
                 part.at("tokens", "input").map { ($0.count ?? 0) + (part.at("tokens", "cache", "read")?.count ?? 0) },
                 part.at("tokens", "output").map { ($0.count ?? 0) + (part.at("tokens", "reasoning")?.count ?? 0) })
-            if let cost = part["cost"]?.number { costUSD = (costUSD ?? 0) + cost }
+            if let cost = part["cost"]?.cost { costUSD = RunUsage.cost((costUSD ?? 0) + cost) ?? costUSD }
         case "error":
             let error = event["error"]
             terminal = .failure(
@@ -168,7 +168,7 @@ extension AgentStream {
             addTokens(
                 entry.at("tokens", "prompt")?.count,
                 entry.at("tokens", "candidates").map { ($0.count ?? 0) + (entry.at("tokens", "thoughts")?.count ?? 0) })
-            if let requests = entry.at("api", "totalRequests")?.count { turns = (turns ?? 0) + requests }
+            if let requests = entry.at("api", "totalRequests")?.count { turns = RunUsage.sum(turns ?? 0, requests) }
         }
         answer = document["response"]?.stringValue ?? ""
         if let error = document["error"], !error.isNull {
@@ -214,13 +214,15 @@ extension AgentStream {
         for (number, word) in zip(words, words.dropFirst()) {
             if word.hasPrefix("sent") { addTokens(Self.thousands(number), nil) }
             if word.hasPrefix("received") { addTokens(nil, Self.thousands(number)) }
-            if word.hasPrefix("session"), number.hasPrefix("$") { costUSD = Double(number.dropFirst()) ?? costUSD }
+            if word.hasPrefix("session"), number.hasPrefix("$") {
+                costUSD = Double(number.dropFirst()).flatMap(RunUsage.cost) ?? costUSD
+            }
         }
     }
 
     private static func thousands(_ text: Substring) -> Int? {
         let factor = text.hasSuffix("k") ? 1000.0 : text.hasSuffix("M") ? 1e6 : 1
-        return Double(factor == 1 ? text : text.dropLast()).map { Int($0 * factor) }
+        return Double(factor == 1 ? text : text.dropLast()).flatMap { RunUsage.count($0 * factor) }
     }
 
     // MARK: Standard error
@@ -231,9 +233,9 @@ extension AgentStream {
         for line in text.split(separator: "\n") where line.hasPrefix("Token usage: ") {
             let words = line.dropFirst(13).split { $0 == " " }
             for (number, word) in zip(words, words.dropFirst()) {
-                let digits = String(number.filter { $0 != "," })
-                if word.hasPrefix("input") { addTokens(Int(digits), nil) }
-                if word.hasPrefix("output") { addTokens(nil, Int(digits)) }
+                let count = Double(number.filter { $0 != "," }).flatMap(RunUsage.count)
+                if word.hasPrefix("input") { addTokens(count, nil) }
+                if word.hasPrefix("output") { addTokens(nil, count) }
             }
         }
     }

@@ -102,7 +102,7 @@ struct AgentVerdict: Sendable, Hashable {
         var verdict = AgentVerdict(
             failure: .rateLimited, exitCode: code, message: "\(evidence.preset.name) has reached a limit: \(line(text))")
         verdict.retryAt =
-            evidence.stream.resetsAt
+            evidence.stream.resetsAt.flatMap { LimitText.believed($0, evidence.now) }
             ?? words.lazy.compactMap { LimitText.resetTime(in: $0, now: evidence.now, timeZone: evidence.timeZone) }.first
         return verdict
     }

@@ -33,7 +33,9 @@ enum HTTPDate {
             let year = Int(words[3])
         else { return nil }
         let parts = words[4].split(separator: ":").compactMap { Int($0) }
-        guard parts.count == 3, (1970...9999).contains(year), (1...31).contains(day) else { return nil }
+        guard parts.count == 3, (1970...9999).contains(year), (1...31).contains(day), (0..<24).contains(parts[0]),
+            (0..<60).contains(parts[1]), (0..<61).contains(parts[2])
+        else { return nil }
         return Date(
             timeIntervalSince1970: Double(days(year, month + 1, day) * 86_400 + parts[0] * 3600 + parts[1] * 60 + parts[2]))
     }

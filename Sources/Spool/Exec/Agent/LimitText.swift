@@ -46,6 +46,12 @@ enum LimitText {
 
     private static func tail(_ text: String) -> String { String(text.suffix(charactersMax)) }
 
+    /// The end of a limit as a program has told it as a number; nil where it lies too far away. In the past: it ends in a moment.
+    static func believed(_ date: Date, _ now: Date) -> Date? {
+        let wait = date.timeIntervalSince(now)
+        return wait.isFinite && wait <= waitMax ? max(date, now.addingTimeInterval(1)) : nil
+    }
+
     // MARK: Machine-readable forms
 
     /// `"resets_at": 1777936568`, `resets_in_seconds`, `retry_after`, `"retryDelay": "34s"`, `retry-after: 20`.

@@ -20,6 +20,19 @@ public struct RunUsage: Sendable, Hashable, Codable {
 
     public var tokens: Int { (tokensIn ?? 0) + (tokensOut ?? 0) }
 
+    /// Most of a count that is believed. Sums over all attempts of a spool's life stay below what 64 bits hold.
+    private static let countMax = 1_000_000_000_000
+    private static let costMax = 1e9
+
+    /// A count that a tool or an endpoint has told; nil where it can be none: such text may say anything, `inf` as well.
+    static func count(_ told: Double) -> Int? { told >= 0 && told <= Double(countMax) ? Int(told) : nil }
+
+    /// A cost that was told, in US dollars; nil where it can be none.
+    static func cost(_ told: Double) -> Double? { told >= 0 && told <= costMax ? told : nil }
+
+    /// The sum of two counts, as far as it is believed.
+    static func sum(_ a: Int, _ b: Int) -> Int { min(a + b, countMax) }
+
     enum CodingKeys: String, CodingKey {
         case runner, model
         case tokensIn = "tokens_in"

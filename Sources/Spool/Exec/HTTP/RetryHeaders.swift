@@ -9,11 +9,11 @@ enum RetryHeaders {
     static func retryAt(_ headers: [(name: String, value: String)], now: Date) -> Date? {
         func value(_ name: String) -> String? { headers.first { $0.name.lowercased() == name }?.value }
         if let text = value("retry-after-ms"), let milliseconds = Double(text) {
-            return believed(now.addingTimeInterval(milliseconds / 1000), now)
+            return LimitText.believed(now.addingTimeInterval(milliseconds / 1000), now)
         }
         if let text = value("retry-after") {
-            if let seconds = Double(text) { return believed(now.addingTimeInterval(seconds), now) }
-            if let date = HTTPDate.http(text) { return believed(date, now) }
+            if let seconds = Double(text) { return LimitText.believed(now.addingTimeInterval(seconds), now) }
+            if let date = HTTPDate.http(text) { return LimitText.believed(date, now) }
         }
         // Only the limits of which nothing is left count; where none says so, the latest reset does.
         var latest: Date?
@@ -24,13 +24,8 @@ enum RetryHeaders {
                 .value
             if let remaining, Double(remaining).map({ $0 > 0 }) ?? false { continue }
             let date = HTTPDate.iso(text) ?? LimitText.resetTime(in: "resets in \(text)", now: now, timeZone: .gmt)
-            if let date = date.flatMap({ believed($0, now) }) { latest = max(latest ?? date, date) }
+            if let date = date.flatMap({ LimitText.believed($0, now) }) { latest = max(latest ?? date, date) }
         }
         return latest
-    }
-
-    private static func believed(_ date: Date, _ now: Date) -> Date? {
-        let wait = date.timeIntervalSince(now)
-        return wait.isFinite && wait <= LimitText.waitMax ? max(date, now.addingTimeInterval(1)) : nil
     }
 }

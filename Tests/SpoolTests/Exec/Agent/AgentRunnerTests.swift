@@ -183,6 +183,34 @@ import Testing
         #expect(try bench.context().catalog[runner]?.model(for: settings) == expected)
     }
 
+    /// What a tool prints may be anything, the model's own text as well.
+    @Test(arguments: [
+        ("aider", "Tokens: inf sent, nan received. Cost: $inf message, $nan session."),
+        ("aider", "Tokens: 999999999999999999999M sent, -5 received."),
+        ("aider", String(repeating: "Tokens: 999999M sent, 999999M received.\n", count: 50)),
+        ("llm", "Token usage: 9223372036854775807 input, 9223372036854775807 output"),
+        ("llm", String(repeating: "Token usage: 9000000000000000000 input\n", count: 3)),
+    ])
+    func counts_thatNoToolCanMean_areNotBelieved(_ runner: String, _ text: String) async throws {
+        bench.plays(runner, out: runner == "aider" ? "Done.\n\(text)\n" : "Done.", errors: runner == "aider" ? "" : text + "\n")
+        let result = try await bench.run(prompt("runner: \(runner)"))
+        #expect(result.outcome == .success, "\(result)")
+        #expect(result.usage?.tokens ?? 0 <= 2_000_000_000_000)
+        #expect(result.usage?.costUSD ?? 0 == 0)
+    }
+
+    @Test(arguments: ["1e40", "-1e40", "99999999999999", "1e12"])
+    func claude_limitWithAnEndThatNobodyCanMean_isNotBelieved(_ time: String) async throws {
+        let event = #"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":TIME}}"#
+            .replacingOccurrences(of: "TIME", with: time)
+        bench.plays(
+            "claude", out: AgentStreams.claude(isError: true, result: "You have hit your limit", more: event), exit: 1)
+        let result = try await bench.run(prompt("runner: claude"))
+        #expect(result.failureClass == .rateLimited, "\(result)")
+        let wait = (result.retryAt?.timeIntervalSince1970 ?? 0) - 1_767_323_045
+        #expect(wait <= LimitText.waitMax)
+    }
+
     @Test func aider_refusedKeyWithExit0_fails() async throws {
         bench.plays("aider", out: AgentStreams.aiderSuccess)
         let result = try await bench.run(prompt("runner: aider"))

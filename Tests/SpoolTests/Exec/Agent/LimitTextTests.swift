@@ -71,6 +71,9 @@ import Testing
             ]) == "2026-01-02T03:10:05Z")
         #expect(at([("anthropic-ratelimit-tokens-reset", "2026-01-02T05:00:00Z")]) == "2026-01-02T05:00:00Z")
         #expect(at([("Retry-After", "99999999999")]) == nil)
+        for time in ["9999999999999999:00:00", "24:00:00", "05:60:00", "05:00:61", "-1:00:00", "05:00"] {
+            #expect(at([("Retry-After", "Fri, 02 Jan 2026 \(time) GMT")]) == nil, "\(time)")
+        }
         #expect(at([]) == nil)
     }
 }

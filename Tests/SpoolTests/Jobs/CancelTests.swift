@@ -1,0 +1,121 @@
+// Somebody says no to a job that is at work: whatever state it is in by the time the runner hears of it, it does not run again.
+
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Spool
+
+/// Ends the first attempt as given, after somebody has asked for the job's cancellation.
+private final class CancelledWhileItRuns: Runner {
+    private let path: String
+    private let result: AttemptResult
+    private let mayLook: Bool
+    let attempts = Mutex(0)
+
+    init(_ path: String, _ result: AttemptResult, mayLook: Bool) {
+        self.path = path
+        self.result = result
+        self.mayLook = mayLook
+    }
+
+    func run(
+        _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
+    ) async -> AttemptResult {
+        let number = attempts.withLock { count in
+            count += 1
+            return count
+        }
+        guard number == 1 else { return AttemptResult(outcome: .success) }
+        if mayLook {
+            // The runner's cancellation comes by the wake that follows.
+            await withTaskCancellationHandler {
+                _ = try? await Steering(path: path).apply(.cancel, to: [request.job])
+                await withCheckedContinuation { continuation in
+                    waiting.withLock { $0 = continuation }
+                    if Task.isCancelled { resume() }
+                }
+            } onCancel: {
+                resume()
+            }
+        } else {
+            // Written down, and nobody has looked yet.
+            _ = try? Ledger(path: path + "/.flowspool/" + Ledger.fileName).write { tx in
+                try tx.request("cancel", job: request.job, now: 1)
+            }
+        }
+        return result
+    }
+
+    private let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
+    private func resume() {
+        let continuation = waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting
+        }
+        continuation?.resume()
+    }
+}
+
+@Suite struct CancelTests {
+    private static func failed(_ failure: FailureClass, retryAt: Date? = nil) -> AttemptResult {
+        var result = AttemptResult(outcome: .failed, failureClass: failure, message: "it failed")
+        result.retryAt = retryAt
+        return result
+    }
+
+    /// It failed by itself, or met a limit, before it could be ended.
+    @Test(arguments: [FailureClass.timeout, .exit, .rateLimited, .idle], [true, false])
+    func jobThatFailsAfterItWasCancelled_isCancelled(_ failure: FailureClass, _ mayLook: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        let runner = CancelledWhileItRuns(spool.path, Self.failed(failure), mayLook: mayLook)
+        let events = EventList()
+        let dispatcher = try spool.dispatcher(
+            flags: [ToggleFlag(name: "--max-retries", toggle: .retryMax, text: "1")], runner: runner, events: events,
+            adjust: { $0.retryDelayMilliseconds = mayLook ? 0 : 3_600_000 })
+        let ending: RunEnding
+        if mayLook {
+            // As the watcher would tell it.
+            let watching = Task {
+                while !Task.isCancelled {
+                    dispatcher.take(.everything)
+                    try? await Task.sleep(for: .milliseconds(5))
+                }
+            }
+            ending = try await dispatcher.run()
+            watching.cancel()
+        } else {
+            ending = try await dispatcher.run()
+        }
+        #expect(try spool.job("a.md")?.state == .cancelled)
+        #expect(runner.attempts.withLock { $0 } == 1)
+        #expect(spool.list("failed") == ["a.md"] && spool.list("") == [])
+        #expect(ending.failures == FailureCounts() && ending.deferred == 0)
+        #expect(try spool.ledger().read { try $0.requests() }.isEmpty)
+    }
+
+    /// A job that goes back to wait, because the spool is on hold, is cancelled instead.
+    @Test func jobThatIsGivenBackAfterItWasCancelled_isCancelled() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "exit 1", front: "retry_max: 0")
+        try spool.drop("b.md", "true")
+        let path = spool.path
+        let dispatcher = try spool.dispatcher(
+            flags: [ToggleFlag(name: "--fail-fast-threshold", toggle: .failFastThreshold, text: "1")],
+            observe: { event in
+                // `b.md` is in hand by then.
+                guard case .attemptStarted = event else { return }
+                _ = try? Ledger(path: path + "/.flowspool/" + Ledger.fileName).write { tx in
+                    guard let job = try tx.job(named: "b.md") else { return }
+                    try tx.request("cancel", job: job.id, now: 1)
+                }
+            })
+        _ = try await dispatcher.run()
+        #expect(try spool.job("a.md")?.state == .failed)
+        #expect(try spool.job("b.md")?.state == .cancelled)
+        #expect(spool.list("") == [])
+    }
+}

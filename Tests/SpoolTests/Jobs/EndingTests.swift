@@ -1,0 +1,108 @@
+// How a run ends while something stands in the way: a disk that takes no record, a hold, jobs of others that wait.
+
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Spool
+
+@Suite struct EndingTests {
+    /// The ledger takes no end of a job until the trigger goes, as on a full disk.
+    private static func refuseEnds(_ path: String, _ refuses: Bool) {
+        let sql =
+            refuses
+            ? "CREATE TRIGGER full BEFORE UPDATE ON jobs WHEN new.state = 'done' BEGIN SELECT RAISE(FAIL, 'no room'); END"
+            : "DROP TRIGGER full"
+        do {
+            try Ledger(path: path + "/.flowspool/" + Ledger.fileName).write { try $0.execute(sql, []) }
+        } catch {
+            Issue.record(error)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)), arguments: [false, true])
+    func stop_whileAnEndCannotBeRecorded_waitsForIt_unlessToldTwice(_ isTwice: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo ran >> $OUT/trace")
+        let path = spool.path
+        let (seen, input) = AsyncStream.makeStream(of: RunEvent.self)
+        let dispatcher = try spool.dispatcher(
+            observe: { event in
+                if case .attemptStarted = event { Self.refuseEnds(path, true) }
+                input.yield(event)
+            }, adjust: { $0.drains = false })
+        async let run = dispatcher.run()
+        var isAsked = false
+        var told: [Int64]?
+        for await event in seen {
+            if case .trouble = event, !isAsked {
+                isAsked = true
+                dispatcher.drain()
+            }
+            if case .stopping(_, let unrecorded) = event {
+                told = unrecorded
+                if isTwice { dispatcher.drain() } else { Self.refuseEnds(path, false) }
+            }
+            if case .ended = event { break }
+        }
+        let ending = try await run
+        #expect(told == [1])
+        #expect(ending.unrecorded == (isTwice ? 1 : 0) && ending.exitCode == 75)
+        if isTwice { Self.refuseEnds(path, false) }
+        try await spool.drain(profile: "production")
+        #expect(try spool.job("a.md")?.state == (isTwice ? .queued : .done) || isTwice)
+        let trace = try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8)
+        if !isTwice { #expect(trace == "ran\n") }
+    }
+
+    /// Nothing more starts, an attempt of a job that has failed before no more than any other.
+    @Test(arguments: [true, false]) func attemptThatFailsUnderAHoldOrAStop_isTriedAgainLater(_ isHold: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo ran >> $OUT/trace; [ $(wc -l < $OUT/trace) = 2 ]", front: "retry_max: 1")
+        let path = spool.path
+        let own = Mutex<Dispatcher?>(nil)
+        let dispatcher = try spool.dispatcher(observe: { event in
+            guard case .attemptStarted = event else { return }
+            if isHold {
+                try? Data("look at it\n".utf8).write(to: URL(fileURLWithPath: path + "/.prompt-pipeline.HOLD"))
+            } else {
+                own.withLock { $0 }?.drain()
+            }
+        })
+        own.withLock { $0 = dispatcher }
+        let ending = try await dispatcher.run()
+        own.withLock { $0 = nil }
+        #expect(ending.why == (isHold ? .onHold : .stopped) && ending.failed == 0)
+        #expect(spool.list("") == ["a.md"])
+        let waiting = try #require(try spool.job("a.md"))
+        #expect(waiting.state == .queued && waiting.attempts == 1)
+        if isHold { try FileManager.default.removeItem(atPath: path + "/.prompt-pipeline.HOLD") }
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md"])
+        #expect(try spool.job("a.md")?.attempts == 2)
+    }
+
+    /// A batch waits for jobs of its own that are due soon, and for no others.
+    @Test(.timeLimit(.minutes(1))) func batch_waitsForNoDeferredJobOfOthers() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        try spool.drop("later.md", "true")
+        try spool.ledger().write { tx in
+            let admitted = try tx.admit(Admission(name: "later.md"), arrival: 1, now: 1)
+            var job = try tx.require(try #require(admitted))
+            job.state = .deferred
+            job.notBefore = SystemClock().wallMilliseconds() + 300_000
+            job.delay = 300_000
+            try tx.save(job, expecting: .queued, why: "later", now: 1)
+        }
+        let ending = try await spool.drain {
+            $0.isBatch = true
+            $0.batchNames = ["a.md"]
+        }
+        #expect(ending.why == .done && ending.ran == 1)
+        #expect(try spool.job("later.md")?.state == .deferred)
+    }
+}
