@@ -81,7 +81,7 @@ extension Dispatcher {
     }
 
     private var isAtRest: Bool {
-        mayStart && hasRoom && !wantsScan && !wantsWaiting && backlog == 0 && running.isEmpty && ready.isEmpty
+        mayStart && hasRoom && !wantsScan && !wantsWaiting && backlog == 0 && running.isEmpty && areNoneReady
             && preparing.isEmpty && busy.isEmpty
     }
 

@@ -42,6 +42,8 @@ extension Dispatcher {
                 running[request.job]?.task.cancel()
             } else if let index = ready.firstIndex(where: { $0.job.id == request.job }) {
                 finishUnstarted(ready.remove(at: index))
+            } else if let index = blocked.firstIndex(where: { $0.job.id == request.job }) {
+                finishUnstarted(blocked.remove(at: index))
             } else if preparing[request.job] != nil {
                 cancelWhenPrepared.insert(request.job)
             } else {
@@ -79,8 +81,9 @@ extension Dispatcher {
 
     /// Jobs that are claimed but may not start go back to wait where they were.
     func giveBackReady() {
-        let back = ready
+        let back = ready + blocked
         ready.removeAll()
+        blocked.removeAll()
         for prepared in back {
             removeUnused(prepared)
             giveBack(prepared.job, why: "given back: \(whyNothingStarts)")
@@ -174,7 +177,7 @@ extension Dispatcher {
     func adoptMoves() {
         let now = clock.monotonicMilliseconds()
         guard let noted = note({ try ledger.read { try $0.unconfirmedMoves(limit: 1000) } }) else { return }
-        let own = Set(running.keys).union(preparing.keys).union(ready.map(\.job.id)).union(filings.jobs)
+        let own = Set(running.keys).union(preparing.keys).union((ready + blocked).map(\.job.id)).union(filings.jobs)
             .union(unconfirmed.jobs.map(\.id))
         let foreign = noted.filter { $0.state != .active && !own.contains($0.id) }
         foreignMoves = foreignMoves.filter { id, _ in foreign.contains { $0.id == id } }

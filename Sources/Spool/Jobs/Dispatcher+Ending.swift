@@ -6,11 +6,14 @@ extension Dispatcher {
     /// Whether the batch may still start another prompt that it has not started before.
     var hasRoom: Bool {
         guard let max = settings.startsMax else { return true }
-        return ending.ran + ready.count + preparing.count < max
+        return ending.ran + ready.count + blocked.count + preparing.count < max
     }
 
+    /// Nothing is prepared that has not had its turn.
+    var areNoneReady: Bool { ready.isEmpty && blocked.isEmpty }
+
     func isFinished() -> Bool {
-        guard running.isEmpty, preparing.isEmpty, ready.isEmpty, filings.isEmpty else { return false }
+        guard running.isEmpty, preparing.isEmpty, areNoneReady, filings.isEmpty else { return false }
         if stopping != .no {
             // Not recorded it would count as interrupted at the next start, and run again or fail. A second signal leaves it so.
             if stopping == .drain, !isReplaced, !unrecordedEnds.isEmpty { return false }

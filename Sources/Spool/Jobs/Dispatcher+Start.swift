@@ -77,7 +77,7 @@ extension Dispatcher {
         // One that is being prepared is judged when it is ready.
         mayBeOvertaken = !preparing.isEmpty
         if ready.isEmpty { return }
-        let inHand = busy.union(preparing.keys)
+        let inHand = busy.union(preparing.keys).union(blocked.map(\.job.id))
         let lanes = busyLanes
         let limit = ready.count + inHand.count
         let waiting = note { try ledger.read { try $0.nextWaiting(limit: limit, batch: batch, busyLanes: lanes) } } ?? []
@@ -96,13 +96,13 @@ extension Dispatcher {
         giveWay()
         // A job that is ready but whose lane is busy takes no slot here.
         let lanes = busyLanes
-        let usable = ready.count { !isBlockedByLane($0, lanes) }
+        let usable = ready.count { !isBlockedByLane($0, lanes) } + blocked.count
         let ahead = pace.ahead(slots: settings.jobs, usesLanes: usesLanes)
         let room = settings.jobs - running.count + ahead - usable - preparing.count
         guard room > 0, hasRoom || !goesOn.isEmpty, ready.count < settings.jobs * 4 + ahead else { return }
         // Not one by one: those of a group share what waits for the disk.
         if ahead > settings.jobs, usable + preparing.count > 0, room < ahead / 2 { return }
-        let inHand = busy.union(preparing.keys).union(ready.map(\.job.id))
+        let inHand = busy.union(preparing.keys).union((ready + blocked).map(\.job.id))
         let found = note {
             try upcoming.next(room, without: inHand, lanes: lanes) { limit in
                 try ledger.read { try $0.nextWaiting(limit: limit, batch: batch, busyLanes: lanes) }
@@ -159,8 +159,8 @@ extension Dispatcher {
             ready.sort { $0.job.startsBefore($1.job) }
         case .blocked(let prepared):
             preparing[prepared.job.id] = nil
-            ending.ran += 1
-            finish(prepared, nil)
+            if isCancelled { return finishUnstarted(prepared) }
+            blocked.append(prepared)
         case .held(let job, let findings):
             preparing[job.id] = nil
             ending.ran += 1
@@ -203,9 +203,15 @@ extension Dispatcher {
         observe(.onHold(crossed))
     }
 
-    /// Starts ready jobs while slots and lanes are free.
+    /// Starts ready jobs while slots and lanes are free, and ends those that preflight has blocked when their turn comes.
     func startReady() {
-        while mayStart, let index = indexToStart {
+        while mayStart {
+            if let index = indexToBlock {
+                ending.ran += 1
+                finish(blocked.remove(at: index), nil)
+                continue
+            }
+            guard let index = indexToStart else { return }
             // The file can be made by hand at any moment, and no event may have come yet.
             note { try syncHold(force: false) }
             if hold != nil { return }
@@ -226,9 +232,19 @@ extension Dispatcher {
         guard slotsFree > 0 else { return nil }
         let lanes = busyLanes
         guard let index = ready.firstIndex(where: { !isBlockedByLane($0, lanes) }),
-            !preparing.values.contains(where: { $0.startsBefore(ready[index].job) })
+            !(preparing.values + blocked.map(\.job)).contains(where: { $0.startsBefore(ready[index].job) })
         else { return nil }
         return index
+    }
+
+    /// The job that preflight has blocked and whose turn it is: a slot is free, and none comes before it.
+    private var indexToBlock: Int? {
+        guard slotsFree > 0, let index = blocked.indices.min(by: { blocked[$0].job.startsBefore(blocked[$1].job) }) else {
+            return nil
+        }
+        let lanes = busyLanes
+        let others = ready.filter { !isBlockedByLane($0, lanes) }.map(\.job) + preparing.values
+        return others.contains { $0.startsBefore(blocked[index].job) } ? nil : index
     }
 
     /// How many of the jobs that are prepared next have their starts recorded with their claims: those for which a slot is free,

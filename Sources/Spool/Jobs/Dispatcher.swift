@@ -51,6 +51,8 @@ public actor Dispatcher {
 
     var running: [Int64: Running] = [:]
     var ready: [Prepared] = []
+    /// Jobs that preflight has blocked, until it is their turn: failures are counted in the order in which jobs run.
+    var blocked: [Prepared] = []
     var preparing: [Int64: Job] = [:]
     /// Files whose writer we wait for, by job: tried again when a hint names them or at the next scan.
     var busy: Set<Int64> = []
@@ -338,7 +340,7 @@ public actor Dispatcher {
     }
 
     private func makeSpareRuns() {
-        guard !settings.drains, mayStart, running.isEmpty, preparing.isEmpty, ready.isEmpty, filings.isEmpty, backlog == 0,
+        guard !settings.drains, mayStart, running.isEmpty, preparing.isEmpty, areNoneReady, filings.isEmpty, backlog == 0,
             preparer.spareRuns.areMissing
         else { return }
         spareRunsTask = Task(executorPreference: WorkerThreads.shared) { [preparer, earlier = spareRunsTask] in

@@ -84,6 +84,44 @@ import Testing
         #expect(try spool.job("a.md")?.attempts == 2)
     }
 
+    /// What preflight blocks is known long before its turn, and counts when that comes.
+    @Test(arguments: [1, 2]) func blockedPrompts_countInTheOrderOfTheirTurns(_ jobs: Int) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for index in 10..<50 { try spool.drop("\(index).md", index % 3 == 0 ? "true # BAD" : "true") }
+        let events = EventList()
+        let flags = [ToggleFlag(name: "--max-total-failures", toggle: .totalFailuresMax, text: "99")]
+        let ending = try await spool.drain(
+            profile: "production", flags: flags, events: events, shell: WordCheck(word: "BAD")
+        ) { $0.jobs = jobs }
+        #expect(ending.why == .done && ending.ran == 40 && ending.failed == 13 && ending.failures.streak == 0)
+        #expect(try spool.ledger().read { try $0.openHold() } == nil)
+        guard jobs == 1 else { return }
+        let order = events.events.compactMap { event -> String? in
+            switch event {
+            case .attemptStarted(let job, _), .blocked(let job, _): job.name
+            default: nil
+            }
+        }
+        #expect(order == (10..<50).map { "\($0).md" })
+    }
+
+    /// Two in a row halt the spool: nothing behind them starts, and what was judged waits again.
+    @Test func blockedPromptsInARow_halt_andTheNextOnesWait() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for (name, text) in [("1", "true"), ("2", "BAD"), ("3", "BAD"), ("4", "true"), ("5", "BAD"), ("6", "true")] {
+            try spool.drop("\(name).md", "true # \(text)")
+        }
+        let events = EventList()
+        let ending = try await spool.drain(profile: "production", events: events, shell: WordCheck(word: "BAD"))
+        #expect(ending.why == .failFast && ending.ran == 3 && events.started == ["1.md"])
+        #expect(spool.list("") == ["4.md", "5.md", "6.md"] && spool.list("active").isEmpty)
+        #expect(spool.list("failed") == ["2.md", "3.md"])
+        let checked = try SpoolCheck(spool: SpoolFolder.open(at: spool.path), ledger: spool.ledger()).violations()
+        #expect(checked.isEmpty, "\(checked)")
+    }
+
     /// A batch waits for jobs of its own that are due soon, and for no others.
     @Test(.timeLimit(.minutes(1))) func batch_waitsForNoDeferredJobOfOthers() async throws {
         let spool = try TestSpool()
