@@ -29,7 +29,7 @@ struct Batch: Sendable {
         try requireGo(opened, &summary)
         // What a dead runner had in hand waits again or has failed, and belongs to this batch.
         let recovered = try await Dispatcher.recover(
-            opened.spool, opened.ledger, policy: facts.resolver.base.policy, runID: opened.settings.runID)
+            opened.spool, opened.ledger, policy: facts.resolver.base, runID: opened.settings.runID)
         let waiting = try look(opened, recovered)
         let plan = try BatchPlan(names: waiting.names, roots: Self.roots(opened.spool.path), selection: selection)
         try opened.contract.writePlan(plan)
@@ -40,7 +40,8 @@ struct Batch: Sendable {
         fill(&summary, ending, tally)
         try writeResume(opened, plan, summary)
         let code = ending.exitCode
-        if code != 0, !isSilent { explain(opened, ending, tally, code) }
+        // A person's word is asked for: nobody would learn it otherwise.
+        if code != 0 || ending.held > 0, !isSilent { explain(opened, ending, tally, code) }
         return try finish(opened, summary, code: code)
     }
 
@@ -143,7 +144,8 @@ struct Batch: Sendable {
         case .failFast: (summary.status, summary.reason) = (.hold, BatchSummary.Reason.failFast.rawValue)
         case .totalFailures: (summary.status, summary.reason) = (.hold, BatchSummary.Reason.totalFailures.rawValue)
         case .onHold: (summary.status, summary.reason) = (.hold, BatchSummary.Reason.onHold.rawValue)
-        case .stopped, .replaced: (summary.status, summary.reason) = (.interrupted, BatchSummary.Reason.interrupted.rawValue)
+        case .stopped, .replaced, .trouble:
+            (summary.status, summary.reason) = (.interrupted, BatchSummary.Reason.interrupted.rawValue)
         }
     }
 
@@ -173,13 +175,17 @@ struct Batch: Sendable {
         text += ending.held > 0 ? ", \(ending.held) held" : ""
         text += " (profile \(facts.resolver.base.profile ?? "none"), exit \(code))\n"
         for line in tally.facts.failures { text += "  \(line)\n" }
+        if tally.facts.others > 0 { text += "  and \(tally.facts.others) more\n" }
         let spool = shellQuoted(opened.spool.path)
         switch ending.why {
         case .failFast, .totalFailures, .onHold:
             text += "  The folder is on hold. Mend it, then: flowspool resume --spool \(spool)\n"
         case .stopped, .replaced: text += "  It was stopped; the next batch goes on with what is left.\n"
+        case .trouble: text += "  Nothing went on any more (see above). Mend it; the next batch goes on with what is left.\n"
+        case .done where code == 0: break
         case .done: text += "  Look: flowspool list --spool \(spool) --state failed\n"
         }
+        if ending.held > 0 { text += "  Held jobs wait for a yes: flowspool list --spool \(spool) --state held\n" }
         StandardError.write(StandardError.prefix + text)
     }
 }

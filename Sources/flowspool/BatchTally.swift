@@ -10,6 +10,8 @@ final class BatchTally: Sendable {
         var last: String?
         /// A line for each of the first failures.
         var failures: [String] = []
+        /// Failures that no line is about.
+        var others = 0
     }
 
     private let state = Mutex(Facts())
@@ -35,6 +37,8 @@ final class BatchTally: Sendable {
     private func add(_ job: Job, _ facts: inout Facts) {
         if facts.failures.count < Self.linesMax {
             facts.failures.append("job \(job.id) \(printable(job.name)): \(printable(job.reason))")
+        } else {
+            facts.others += 1
         }
     }
 }

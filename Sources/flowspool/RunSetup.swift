@@ -138,8 +138,11 @@ struct RunSession {
     func run(_ pump: HintPump) async throws -> RunEnding {
         pump.connect(dispatcher)
         defer { pump.disconnect() }
+        let told = opened.settings.recovered
+        let now = SystemClock().wallMilliseconds()
+        journal.catchUp(with: try opened.ledger.write { try $0.beginWritingFiles(now: now) }.filter { !told.hasFailed($0) })
         async let written: Void = journal.run()
-        async let told: Void = notices.run()
+        async let sent: Void = notices.run()
         let result: Result<RunEnding, any Error>
         do {
             result = .success(try await dispatcher.run())
@@ -149,7 +152,9 @@ struct RunSession {
         journal.finish()
         notices.finish()
         await written
-        await told
+        await sent
+        // Where that cannot be noted, the next run looks once more, and finds nothing.
+        try? opened.ledger.write { try $0.endWritingFiles() }
         return try result.get()
     }
 }

@@ -31,6 +31,10 @@ struct ScheduleCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             let when = try CronExpression(cron)
+            // A name with a slip in it is said now, too; the folder may come later.
+            if !FileManager.default.fileExists(atPath: spoolOptions.path) {
+                StandardError.warn("\(printable(spoolOptions.path)) does not exist yet: `flowspool init` makes a spool")
+            }
             let repoRoot = try profileOptions.findRepoRoot()
             // A profile that does not exist is said now, and not at two in the morning.
             if profileOptions.profile != nil { _ = try profileOptions.resolver(flags: [], repoRoot: repoRoot) }

@@ -70,6 +70,9 @@ extension Doctor {
                     mend: "sudo chown -R \(user) \(shellQuoted(path)), or run flowspool as user \(owner)")
             }
             try root.checkWritable()
+            for name in [SpoolFolder.controlName] + SpoolFolder.placeNames where try root.status(name)?.kind == .folder {
+                try root.folder(name).checkWritable()
+            }
             return .ok("owner", "it is yours and writable")
         } catch {
             return .fail("owner", error, mend: "ls -ld \(shellQuoted(path))")

@@ -155,6 +155,8 @@ extension AttemptResult {
     init(notBegun error: any Error, _ message: String) {
         self.init(outcome: .failed, failureClass: .runner, message: message)
         refuse(error)
+        // A folder of the spool that may not be written is no fault of a prompt's, either.
+        if refusal == nil, let error = error as? SystemCallError, error.isOfPermission { refusal = error }
     }
 
     /// What was to run next has not, because of `error`.

@@ -287,7 +287,7 @@ extension Dispatcher {
     ///
     /// - Returns: what failed by it, for `RunSettings.recovered`.
     public static func recover(
-        _ spool: SpoolFolder, _ ledger: Ledger, policy: Policy, runID: String, clock: any SpoolClock = SystemClock()
+        _ spool: SpoolFolder, _ ledger: Ledger, policy: ResolvedPolicy, runID: String, clock: any SpoolClock = SystemClock()
     ) async throws -> Recovered {
         let filing = Filing(spool: spool, ledger: ledger)
         // A batch has counts of its own, to which these failures belong; those of the one that was cut off are over. Under a hold they stay

@@ -20,8 +20,14 @@ extension Dispatcher {
             ending.why = isReplaced ? .replaced : .stopped
             return true
         }
+        guard settings.drains else { return false }
+        // Moves that are left are in the ledger, and the next start makes them.
+        if lastingPauses >= Self.lastingPausesMax, unrecordedEnds.isEmpty {
+            ending.why = .trouble
+            return true
+        }
         // What is not written down would be lost, and a prompt that has run would run again.
-        guard settings.drains, unwritten.isEmpty else { return false }
+        guard unwritten.isEmpty else { return false }
         if hold != nil { return true }
         guard clock.monotonicMilliseconds() >= pausedUntil else { return false }
         if let max = settings.startsMax, ending.ran >= max, note({ try !isAnyToGoOn() }) == true { return true }

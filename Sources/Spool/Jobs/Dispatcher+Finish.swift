@@ -21,7 +21,7 @@ extension Dispatcher {
             trouble(refusal)
             if result.lastOKBlock < entry.prepared.job.nextBlock { return didNotBegin(entry, refusal) }
         } else {
-            pauses = 0
+            (pauses, lastingPauses) = (0, 0)
         }
         if entry.prepared.report.mode == .script {
             pace.note(milliseconds: clock.monotonicMilliseconds() - entry.since)

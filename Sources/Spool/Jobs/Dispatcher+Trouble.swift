@@ -24,11 +24,17 @@ extension Dispatcher {
         observe(.trouble(shown))
         let now = clock.monotonicMilliseconds()
         // What else fails in the same moment is the same trouble.
-        if now >= pausedUntil { pauses += 1 }
+        if now >= pausedUntil {
+            pauses += 1
+            lastingPauses = shown.isLasting ? lastingPauses + 1 : 0
+        }
         let pause = settings.troublePauseMilliseconds
         pausedUntil = now + min(pause << Int64(min(max(pauses, 1) - 1, 16)), pause * Self.troublePausesMax)
     }
 
     /// Trouble that lasts is met less often: up to this multiple of the first pause, so once a minute.
     static let troublePausesMax: Int64 = 12
+
+    /// So many pauses in a row for trouble that only a person can mend, and a run that drains gives up: 35 s.
+    static let lastingPausesMax = 4
 }

@@ -101,6 +101,8 @@ public actor Dispatcher {
     var pausedUntil: Int64 = 0
     /// Pauses in a row, without an attempt between them that the machine let begin.
     var pauses = 0
+    /// Of these, the last ones that were for trouble which only a person can mend.
+    var lastingPauses = 0
     /// Jobs that were claimed with their start, and whose file the ledger still has as leaving the drop folder.
     var claimsToConfirm: [Job] = []
     /// Which attempts have begun; nil: it could not be made, and starts are recorded one by one when their turn comes.
@@ -208,7 +210,7 @@ public actor Dispatcher {
         recovered.add(
             try await Recovery(
                 spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock,
-                counting: (thresholds.policy, settings.runID)
+                counting: (thresholds, settings.runID)
             ).run())
         do {
             begun = try BegunRecord.begin(spool.runs)

@@ -320,6 +320,7 @@ extension SystemCallError {
     /// The same trouble, naming the job that it hit.
     func forUser(job: Job) -> FlowspoolError {
         let error = forUser
-        return FlowspoolError(error.code, "job \(job.id) (\(printable(job.name))): \(error.message)", hint: error.hint)
+        return FlowspoolError(
+            error.code, "job \(job.id) (\(printable(job.name))): \(error.message)", hint: error.hint, isLasting: error.isLasting)
     }
 }

@@ -27,7 +27,7 @@ struct Recovery {
     let executor: any Executor
     let clock: any SpoolClock
     /// The policy and the id of the run that begins, for its thresholds; nil: failures are counted, but take no hold.
-    var counting: (policy: Policy, runID: String)?
+    var counting: (policy: ResolvedPolicy, runID: String)?
 
     @discardableResult
     func run() async throws -> Recovered {
@@ -58,7 +58,7 @@ struct Recovery {
             let counts = try tx.failureCounts()
             return try tx.setFailureCounts(FailureCounts(streak: counts.streak + 1, total: counts.total + 1))
         }
-        let counted = try EndOfJob.count(job, counting.policy, runID: counting.runID, now: now, tx)
+        let counted = try EndOfJob.count(job, counting.policy.policy, runID: counting.runID, now: now, tx)
         recovered.hold = counted.hold ?? recovered.hold
     }
 
@@ -144,10 +144,16 @@ struct Recovery {
         return PromptFile.read(name: job.name, bytes: bytes).sha == sha ? status : nil
     }
 
-    /// The job's own `retry_max`, as it was when its attempt started.
+    /// The job's own `retry_max`, as it was when its attempt started. Where that came from the run that was cut off, and not from the
+    /// prompt, the run that begins may be more careful, and is heard.
     private func retryMax(_ job: Job) -> Int {
+        let name = Toggle.retryMax.rawValue
         let values = job.policyJSON.flatMap { try? JSON.parse($0) }  // Written by us; unreadable counts as 0, the careful value.
-        return values?[Toggle.retryMax.rawValue]?.stringValue.flatMap(Int.init) ?? 0
+        let own = values?[name]?.stringValue.flatMap(Int.init) ?? 0
+        let isFromPrompt =
+            job.policySourceJSON.flatMap { try? JSON.parse($0) }?[name]?.stringValue == PolicyLayer.frontMatter.rawValue
+        guard let resolved = counting?.policy, resolved.sources[.retryMax] != .builtin || !isFromPrompt else { return own }
+        return min(own, resolved.policy.retryMax)
     }
 
     /// Moves that the ledger has and the folders may not.

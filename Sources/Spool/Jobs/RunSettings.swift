@@ -135,6 +135,8 @@ public struct RunEnding: Sendable, Hashable {
         case onHold = "on_hold"
         /// The folder went away; `watch` opens it anew.
         case replaced
+        /// The machine refuses what only a person can mend, again and again.
+        case trouble
     }
     public var why: Why
     /// Jobs started.
@@ -161,7 +163,7 @@ public struct RunEnding: Sendable, Hashable {
         case .onHold: 12
         case .done: failed > 0 ? 1 : 0
         // It has not done what it was started for.
-        case .stopped, .replaced: 75
+        case .stopped, .replaced, .trouble: 75
         }
     }
 }

@@ -115,6 +115,20 @@ extension LedgerTransaction {
         for request in requests { try execute("DELETE FROM requests WHERE id = ?", [request.id]) }
     }
 
+    /// A run begins, and its contract files lag behind from now on.
+    ///
+    /// - Returns: the jobs that have ended since the last run began, where that one could not bring them up to date: the newest, in the
+    ///   order in which they ended.
+    public func beginWritingFiles(now: Int64) throws -> [Job] {
+        let since = try fact(.unwrittenSince)
+        try setFact(.unwrittenSince, now)
+        guard since > 0 else { return [] }
+        return try jobs("WHERE finished >= ? ORDER BY finished DESC, id DESC LIMIT 10000", [since]).reversed()
+    }
+
+    /// They have all that was recorded.
+    public func endWritingFiles() throws { try setFact(.unwrittenSince, 0) }
+
     /// Takes the request to cancel a job that is about to wait again.
     ///
     /// - Returns: whether there was one.

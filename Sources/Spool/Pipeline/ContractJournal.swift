@@ -1,6 +1,6 @@
 // Writes a run's events to the contract files: each to the log, finished prompts to `.state` and `.failed`. It runs beside the
 // dispatcher, so that no job waits for it: on a thread that takes no processor from one that is starting a job. The ledger is the
-// truth; a crash may cost the log its last lines.
+// truth; what a crash has cost these files is made up for at the next start.
 
 import CSystemCalls
 import Foundation
@@ -68,8 +68,9 @@ public final class ContractJournal: Sendable {
         case .finished(let job, _): try finished(job, at)
         case .blocked(let job, let findings):
             let codes = findings.filter { $0.severity != .info }.map { "\($0.code.rawValue)\($0.line.map { ":\($0)" } ?? "")" }
+            let isListed = Result { try noteFailed(job) }
             try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(codes.joined(separator: " "))", at: at)
-            try noteFailed(job)
+            try isListed.get()
         case .refused(let job):
             try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(job.reason)", at: at)
         case .held(let job, _): try log.append(.promptHeld, prompt: job.name, detail: "job=\(job.id) \(job.reason)", at: at)
@@ -93,15 +94,45 @@ public final class ContractJournal: Sendable {
     private func finished(_ job: Job, _ at: Int64) throws {
         switch job.state {
         case .done:
+            // The lists first: what a log that cannot be written costs is a line of it.
+            let isListed = Result { try list(done: job) }
             try log(.promptSuccess, job, at)
-            if let id = job.promptID {
-                // The ledger has it durably; a prompt that keeps its place was noted durably before (`recordKept`).
-                try files.state.add(id, durably: false)
-                if files.failed.contains(id) { try files.failed.remove(id) }
-            }
+            _ = try isListed.get()
         default:
+            let isListed = Result { try noteFailed(job) }
             try log(.promptFailed, job, at)
-            try noteFailed(job)
+            try isListed.get()
+        }
+    }
+
+    /// Returns whether it was not in the list yet.
+    @discardableResult
+    private func list(done job: Job) throws -> Bool {
+        guard let id = job.promptID else { return false }
+        // The ledger has it durably; a prompt that keeps its place was noted durably before (`recordKept`).
+        let isNew = try files.state.add(id, durably: false)
+        if files.failed.contains(id) { try files.failed.remove(id) }
+        return isNew
+    }
+
+    /// Notes what an earlier runner has recorded in the ledger and, because it was killed, not here. Before `run`.
+    ///
+    /// - Parameter jobs: that have ended since it began, in the order in which they did. What is listed already stays as it is; where the
+    ///   list of what is done is empty, somebody has emptied it to have everything run again, and nothing is noted.
+    public func catchUp(with jobs: [Job]) {
+        guard files.state.count > 0 || files.failed.count > 0 else { return }
+        let at = clock.wallMilliseconds()
+        do {
+            for job in jobs {
+                if job.state == .done {
+                    if try list(done: job) { try log(.promptSuccess, job, at) }
+                } else if job.state == .failed, let id = job.promptID, !files.state.contains(id), !files.failed.contains(id) {
+                    try noteFailed(job)
+                    try log(job.status == .blocked ? .promptBlocked : .promptFailed, job, at)
+                }
+            }
+        } catch {
+            report((error as? FlowspoolError) ?? (error as? SystemCallError)?.forUser ?? FlowspoolError(.bug, "\(error)"))
         }
     }
 

@@ -41,7 +41,7 @@ extension Schedule {
             throw FlowspoolError(.invalidInput, "\(printable(user)) cannot stand in User=")
         }
         return [
-            Unit(name: "\(name)-batch.service", text: batchService(manager)),
+            Unit(name: "\(name)-batch.service", text: batchService(manager, drainSeconds)),
             Unit(name: "\(name)-batch.timer", text: timer(when)),
             Unit(name: "\(name)-watch.service", text: watchService(manager, drainSeconds)),
         ]
@@ -52,7 +52,7 @@ extension Schedule {
         units.map { "# \(manager.folder)/\($0.name)\n\($0.text)" }.joined(separator: "\n")
     }
 
-    private func batchService(_ manager: Manager) -> String {
+    private func batchService(_ manager: Manager, _ drainSeconds: Int) -> String {
         """
         [Unit]
         Description=flowspool batch over \(Self.specifier(root))
@@ -64,6 +64,9 @@ extension Schedule {
         # Another runner has the spool: nothing for anybody to worry about.
         SuccessExitStatus=14
         TimeoutStartSec=infinity
+        # TERM goes to flowspool alone, which lets running jobs finish.
+        KillMode=mixed
+        TimeoutStopSec=\(drainSeconds)
         \(common(manager))
 
         """

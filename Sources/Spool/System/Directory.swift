@@ -127,6 +127,18 @@ public final class Directory: Sendable {
 
     /// renameat2(2) with `RENAME_NOREPLACE`: `EEXIST` where the new name is taken.
     public func moveWithoutReplacing(_ name: String, to target: Directory, as newName: String) throws(SystemCallError) {
+        do {
+            try tryToMove(name, to: target, as: newName)
+        } catch {
+            // The folder that may not be written is what has to be mended.
+            guard error.isOfPermission, let folder = [target, self].first(where: { !$0.mayBeWritten }) else { throw error }
+            throw SystemCallError(call: error.call, path: folder.path, errno: error.errno)
+        }
+    }
+
+    private var mayBeWritten: Bool { faccessat(descriptor, ".", W_OK | X_OK, AT_EACCESS) == 0 }
+
+    private func tryToMove(_ name: String, to target: Directory, as newName: String) throws(SystemCallError) {
         try calls.run(.renameat2, pathOf(name)) {
             flowspool_renameat2(descriptor, name, target.descriptor, newName, flowspool_rename_noreplace)
         }

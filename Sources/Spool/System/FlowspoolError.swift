@@ -28,11 +28,18 @@ public struct FlowspoolError: Error, Sendable, Equatable, CustomStringConvertibl
     public let code: Code
     public let message: String
     public let hint: String?
+    /// Asking again will not mend it: a person has to, such as a mode that forbids it.
+    let isLasting: Bool
 
     public init(_ code: Code, _ message: String, hint: String? = nil) {
+        self.init(code, message, hint: hint, isLasting: false)
+    }
+
+    init(_ code: Code, _ message: String, hint: String?, isLasting: Bool) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.isLasting = isLasting
     }
 
     public var description: String {

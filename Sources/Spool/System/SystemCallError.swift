@@ -24,7 +24,7 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
 
     /// The same trouble as a person needs it: with the next step.
     public var forUser: FlowspoolError {
-        FlowspoolError(.unavailable, description, hint: hint)
+        FlowspoolError(.unavailable, description, hint: hint, isLasting: isOfPermission)
     }
 
     /// Whether the machine had no room, descriptors, processes or memory left, or its disk fails: the same call may succeed later, and any
@@ -32,6 +32,9 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
     var isOfMachine: Bool {
         [ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, ENOMEM, EAGAIN, ENOBUFS].contains(errno)
     }
+
+    /// Whether the owner or the mode of a file or folder forbids it.
+    var isOfPermission: Bool { errno == EACCES || errno == EPERM }
 
     /// Whether the disk cannot give back what it was given, perhaps of this file only: a bad sector, a wrong checksum, a damaged inode.
     var isOfMedium: Bool { [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno) }

@@ -66,6 +66,25 @@ private final class RefusedCheck: ShellChecking {
 }
 
 @Suite struct NotBegunTests {
+    /// A folder of the spool that somebody has made unwritable.
+    @Test(arguments: [EACCES, EPERM]) func runFolderThatMayNotBeMade_failsNoPrompt(_ code: Int32) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "true")
+        let left = Mutex(5)
+        let calls = SystemCalls { call, path in
+            guard call == .mkdirat, path.contains("/runs/") else { return nil }
+            return left.withLock { left in
+                left -= 1
+                return left >= 0 ? code : nil
+            }
+        }
+        let ending = try await spool.drain(profile: "production", calls: calls)
+        #expect(ending.failed == 0 && ending.succeeded == 1)
+        #expect(try spool.job("a.md")?.attempts == 1)
+        #expect(left.withLock { $0 } < 0)
+    }
+
     /// Neither does the prompt run unjudged, nor is it blocked.
     @Test(arguments: ["poc", "production"]) func promptThatCannotBeJudged_waits(_ profile: String) async throws {
         let spool = try TestSpool()
@@ -211,15 +230,39 @@ private final class RefusedCheck: ShellChecking {
         try verify(spool)
     }
 
-    /// What asking again later would not mend is the job's failure, as it was.
-    @Test func otherTrouble_isAFailure() async throws {
+    /// What asking again later will not mend is no prompt's failure either: a run that drains gives up, and says so by its exit status.
+    @Test func lastingTrouble_endsARunThatDrains() async throws {
         let spool = try TestSpool()
         defer { spool.remove() }
         try spool.drop("a.md", "echo x >> $OUT/trace")
         let calls = SystemCalls { call, path in call == .mkdirat && path.contains("/runs/") ? EACCES : nil }
         let ending = try await spool.drain(profile: "production", calls: calls)
-        #expect(ending.failed == 1)
-        #expect(try spool.job("a.md")?.reason.contains("the run folder could not be made") == true)
+        #expect(ending.why == .trouble && ending.exitCode == 75 && ending.failed == 0 && ending.ran == 0)
+        #expect(try spool.job("a.md")?.state == .queued && spool.list("") == ["a.md"])
+        try await spool.drain(profile: "production")
+        #expect(spool.list("done") == ["a.md"] && trace(spool) == ["x"])
+    }
+
+    /// So with a folder into which nothing can be filed: nothing runs twice, and the next run files what has run.
+    @Test func folderThatTakesNoFile_endsARunThatDrains() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "echo x >> $OUT/trace")
+        let hasBegun = Mutex(false)
+        let calls = SystemCalls { call, path in
+            call == .renameat2 && path.hasSuffix("/active/a.md") && hasBegun.withLock { $0 } ? EACCES : nil
+        }
+        let dispatcher = try spool.dispatcher(
+            profile: "production", calls: calls,
+            observe: { event in
+                if case .attemptStarted = event { hasBegun.withLock { $0 = true } }
+            })
+        let ending = try await dispatcher.run()
+        #expect(ending.why == .trouble && ending.exitCode == 75 && ending.succeeded == 1)
+        #expect(spool.list("active") == ["a.md"])
+        try await spool.drain(profile: "production")
+        #expect(spool.list("done") == ["a.md"] && trace(spool) == ["x"])
+        try verify(spool)
     }
 
     @Test func pauses_growWhileTroubleLasts() async throws {

@@ -86,6 +86,15 @@ import Testing
         #expect(spool.list("done") == ["a.md"] && spool.list("held").isEmpty)
     }
 
+    /// What the run that was cut off would have allowed, the one that begins may forbid.
+    @Test func interruptedAttempt_underAMoreCarefulProfile_failsAndIsNeverRunAgain() async throws {
+        let spool = try crashed(retryMax: 1)
+        defer { spool.remove() }
+        try await spool.drain(profile: "production")
+        #expect(spool.list("failed") == ["a.md"])
+        #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
+    }
+
     /// A block may leave anything beside its prompt. It is found once, and counts once.
     @Test func orphanWhoseNameIsNoText_isFiledOnce() async throws {
         let spool = try TestSpool()
@@ -109,7 +118,7 @@ import Testing
         try spool.ledger().write { try $0.setFailureCounts(FailureCounts(streak: 1, total: 1)) }
         try spool.drop("b.md", "echo ran >> $OUT/trace")
         let folder = try SpoolFolder.open(at: spool.path)
-        let policy = try TestSpool.resolver(profile: "production").base.policy
+        let policy = try TestSpool.resolver(profile: "production").base
         let recovered = try await Dispatcher.recover(folder, spool.ledger(), policy: policy, runID: "test")
         let ending = try await spool.drain(profile: "production") {
             $0.isBatch = true

@@ -175,6 +175,9 @@ private let goldenBatch = """
     # Another runner has the spool: nothing for anybody to worry about.
     SuccessExitStatus=14
     TimeoutStartSec=infinity
+    # TERM goes to flowspool alone, which lets running jobs finish.
+    KillMode=mixed
+    TimeoutStopSec=3630
     \(hardening)
 
     """
