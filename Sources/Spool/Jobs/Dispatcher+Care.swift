@@ -185,7 +185,13 @@ extension Dispatcher {
             let since = foreignMoves[job.id] ?? now
             foreignMoves[job.id] = since
             guard now - since >= settings.foreignMoveGraceMilliseconds else { continue }
-            if let moved = note({ try filing.finishMove(job) }) { hasMoved(moved) }
+            do {
+                hasMoved(try filing.finishMove(job))
+            } catch let error as SystemCallError where error.isOfOneFile {
+                tellOnce(error)
+            } catch {
+                trouble(error)
+            }
         }
         if !foreign.isEmpty { scanLater(afterMilliseconds: max(1, settings.foreignMoveGraceMilliseconds)) }
     }
@@ -302,6 +308,7 @@ extension Dispatcher {
 
     /// What a dead runner left failed is told and counted like any other failure of this run.
     func take(_ recovered: Recovered) {
+        for error in recovered.unmoved { tellOnce(error) }
         for job in recovered.failed {
             ending.failed += 1
             if job.status == .blocked { observe(.refused(job)) } else { observe(.finished(job, nil)) }

@@ -62,6 +62,7 @@ extension Dispatcher {
         wantsWaiting = true
         if !report.admitted.isEmpty || !report.withdrawn.isEmpty { upcoming.forget() }
         if !report.admitted.isEmpty { mayBeOvertaken = true }
+        for error in report.troubles { tellOnce(error) }
         for job in report.refused { observe(.refused(job)) }
         for job in report.withdrawn { observe(.withdrawn(job)) }
         for job in report.refused { hasMoved(job) }

@@ -32,6 +32,11 @@ extension Dispatcher {
         pausedUntil = now + min(pause << Int64(min(max(pauses, 1) - 1, 16)), pause * Self.troublePausesMax)
     }
 
+    /// Tells of trouble with one file, which keeps no other waiting and is met again at each look.
+    func tellOnce(_ error: SystemCallError) {
+        if toldOf.insert(error).inserted { observe(.trouble(error.forUser)) }
+    }
+
     /// Trouble that lasts is met less often: up to this multiple of the first pause, so once a minute.
     static let troublePausesMax: Int64 = 12
 

@@ -103,6 +103,8 @@ public actor Dispatcher {
     var pauses = 0
     /// Of these, the last ones that were for trouble which only a person can mend.
     var lastingPauses = 0
+    /// Trouble with single files that was told.
+    var toldOf: Set<SystemCallError> = []
     /// Jobs that were claimed with their start, and whose file the ledger still has as leaving the drop folder.
     var claimsToConfirm: [Job] = []
     /// Which attempts have begun; nil: it could not be made, and starts are recorded one by one when their turn comes.

@@ -16,6 +16,8 @@ public struct IntakeReport: Sendable, Hashable {
     public var backlog = 0
     /// A file that was filed or held has come back.
     var isAnyMovedBack = false
+    /// What the machine refused for one file each; the others were looked at all the same.
+    var troubles: [SystemCallError] = []
     /// Files that are too young to be judged; look again in this many milliseconds.
     public var lookAgainMilliseconds: Int64?
     public init() {}
@@ -48,7 +50,8 @@ struct Intake: Sendable {
             switch name.kind {
             case .ignored: continue
             case .prompt where name.isText: candidates.append(name.text)
-            case .prompt, .notAPrompt: try refuse(name, &report, now: now, isDraining: isDraining)
+            case .prompt, .notAPrompt:
+                try forOne(&report) { report in try refuse(name, &report, now: now, isDraining: isDraining) }
             }
         }
         try admit(candidates, batch: nil, now: now, eachItsOwnArrival: true, &report)
@@ -81,7 +84,9 @@ struct Intake: Sendable {
             }
             return true
         }
-        for name in strays { try refuse(name, &report, now: now, isDraining: isDraining) }
+        for name in strays {
+            try forOne(&report) { report in try refuse(name, &report, now: now, isDraining: isDraining) }
+        }
         try withdraw(unseen, &report, now: now)
         let chosen = smallest.sorted()
         try admit(chosen, batch: batch, now: now, eachItsOwnArrival: false, &report)
@@ -100,7 +105,7 @@ struct Intake: Sendable {
         let now = clock.wallMilliseconds()
         var admissions: [Admission] = []
         for name in names {
-            if let admission = try admission(name) { admissions.append(admission) }
+            try forOne(&report) { _ in if let admission = try admission(name) { admissions.append(admission) } }
         }
         try ledger.write { tx in
             for admission in admissions {
@@ -112,6 +117,15 @@ struct Intake: Sendable {
             try makeSure(of: report)
         }
         return report
+    }
+
+    /// Does something about one file. What can be wrong with it alone keeps no other waiting.
+    private func forOne(_ report: inout IntakeReport, _ body: (inout IntakeReport) throws -> Void) throws {
+        do {
+            try body(&report)
+        } catch let error as SystemCallError where error.isOfOneFile {
+            report.troubles.append(error)
+        }
     }
 
     private func admission(_ name: String) throws -> Admission? {
@@ -127,7 +141,7 @@ struct Intake: Sendable {
         guard !candidates.isEmpty else { return }
         var admissions: [Admission] = []
         for candidate in candidates {
-            if let admission = try admission(candidate) { admissions.append(admission) }
+            try forOne(&report) { _ in if let admission = try admission(candidate) { admissions.append(admission) } }
         }
         guard !admissions.isEmpty else { return }
         // Unsynced: what a power loss takes back stands in the folder and is admitted again. Nothing is moved, and no file gets

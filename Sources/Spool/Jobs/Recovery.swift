@@ -10,12 +10,15 @@ public struct Recovered: Sendable, Hashable {
     var failed: [Job] = []
     /// The hold that one of them caused.
     var hold: HoldRecord?
+    /// What the machine refused for one file each: its move is still noted, and tried again.
+    var unmoved: [SystemCallError] = []
     public init() {}
 
     public func hasFailed(_ job: Job) -> Bool { failed.contains { $0.id == job.id } }
 
     mutating func add(_ other: Recovered) {
         failed += other.failed
+        unmoved += other.unmoved
         hold = other.hold ?? hold
     }
 }
@@ -39,8 +42,8 @@ struct Recovery {
             let cancelled = Set(requests.filter { $0.kind == "cancel" }.map(\.job))
             try takeBackUnbegun()
             try interruptRunning(cancelled, &recovered)
-            try finishMoves()
-            try returnActive(cancelled)
+            try finishMoves(&recovered)
+            try returnActive(cancelled, &recovered)
             // Only now: should a crash come before, the next start does what was asked.
             try ledger.write { try $0.removeRequests(requests) }
             try fileOrphans(&recovered)
@@ -157,15 +160,22 @@ struct Recovery {
     }
 
     /// Moves that the ledger has and the folders may not.
-    private func finishMoves() throws {
+    private func finishMoves(_ recovered: inout Recovered) throws {
+        var stuck: Set<Int64> = []
         while true {
-            let jobs = try ledger.read { try $0.unconfirmedMoves(limit: 1000) }
+            let jobs = try ledger.read { try $0.unconfirmedMoves(limit: 1000 + stuck.count) }.filter { !stuck.contains($0.id) }
             if jobs.isEmpty { return }
-            let moved = try jobs.map { job in
-                var made = try filing.finishMove(try leavingDrop(job))
-                // It is the ledger's note that is struck out.
-                (made.fromPlace, made.fromFile) = (job.fromPlace, job.fromFile)
-                return made
+            var moved: [Job] = []
+            for job in jobs {
+                do {
+                    var made = try filing.finishMove(try leavingDrop(job))
+                    // It is the ledger's note that is struck out.
+                    (made.fromPlace, made.fromFile) = (job.fromPlace, job.fromFile)
+                    moved.append(made)
+                } catch let error as SystemCallError where error.isOfOneFile {
+                    stuck.insert(job.id)
+                    recovered.unmoved.append(error)
+                }
             }
             try spool.syncPlaces()
             try ledger.write { try $0.confirmMoves(moved, keptIn: spool.root) }
@@ -186,7 +196,7 @@ struct Recovery {
 
     /// Jobs that were claimed but not started wait again. A power loss may have undone the claim's rename; then the file
     /// already stands in the drop folder. One that somebody has cancelled meanwhile is filed instead.
-    private func returnActive(_ cancelled: Set<Int64>) throws {
+    private func returnActive(_ cancelled: Set<Int64>, _ recovered: inout Recovered) throws {
         let now = clock.wallMilliseconds()
         for var job in try ledger.read({ try $0.jobs("WHERE state = 'active' ORDER BY id") }) {
             let isInActive = try spool.active.status(job.file) != nil
@@ -209,9 +219,12 @@ struct Recovery {
             }
             let (saved, reason) = (job, why)
             try ledger.write { try $0.save(saved, expecting: .active, why: reason, now: now) }
-            if saved.fromPlace != nil {
+            guard saved.fromPlace != nil else { continue }
+            do {
                 let moved = try filing.finishMove(job)
                 try ledger.write { try $0.confirmMoves([moved]) }
+            } catch let error as SystemCallError where error.isOfOneFile {
+                recovered.unmoved.append(error)
             }
         }
     }
@@ -227,6 +240,8 @@ struct Recovery {
             // It may be no text: the ledger has it escaped, and its inode says which it is.
             guard let status = try spool.active.status(rawName: found.bytes) else { continue }
             let name = found.text
+            // A job's, which could not be moved.
+            if try ledger.read({ try $0.jobLeaving(.active, file: name) }) != nil { continue }
             let reason = "orphan: found in active/ without a job; it may have run before"
             let target = try filing.freeName(name, job: 0, in: .failed)
             let now = clock.wallMilliseconds()

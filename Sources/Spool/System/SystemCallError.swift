@@ -39,10 +39,15 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
     /// Whether the disk cannot give back what it was given, perhaps of this file only: a bad sector, a wrong checksum, a damaged inode.
     var isOfMedium: Bool { [EIO, ENODATA, EBADMSG, EUCLEAN].contains(errno) }
 
+    /// Whether it may be about this one file, and others can be read and moved: it is mounted there by itself, may not be changed, or the
+    /// disk has lost it.
+    var isOfOneFile: Bool { isOfPermission || isOfMedium || errno == EBUSY || errno == EXDEV }
+
     private var hint: String? {
         switch errno {
         case ENOSPC, EDQUOT: "free space on that file system; nothing was lost, and work goes on when there is room"
         case EACCES, EPERM: "check the owner and the mode of that path (`ls -ld`): it must be yours, and writable"
+        case EBUSY: "is something mounted there? (`findmnt`)"
         case EROFS: "the file system is mounted read-only: remount it read-write"
         case EMFILE, ENFILE: "too many open files: raise `ulimit -n`"
         case EAGAIN where call == .clone: "no process may be started: see `ulimit -u` and the machine's `pids` limits"
