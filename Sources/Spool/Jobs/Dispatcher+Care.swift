@@ -356,6 +356,11 @@ extension Dispatcher {
     /// Writes down how the run went.
     func finishRun() {
         ending.deferred = dueAt.count
+        for id in settings.drains && stopping == .no ? stillWritten : [] {
+            guard let job = try? ledger.read({ try $0.job(id) }) else { continue }
+            let what = "\(job.title) is left for another run: somebody still writes it"
+            observe(.trouble(FlowspoolError(.unavailable, what, hint: "`fuser -v` says who has it open")))
+        }
         for job in unrecordedEnds {
             ending.unrecorded += 1
             let what = "\(job.title) has ended, which could not be recorded: at the next start it counts as interrupted"
@@ -376,6 +381,12 @@ extension Dispatcher {
 
 extension LedgerTransaction {
     func hasRequests() throws -> Bool { try row("SELECT 1 FROM requests LIMIT 1") != nil }
+
+    /// How many wait, of a batch or of all.
+    func queuedCount(batch: Int64?) throws -> Int64 {
+        try number(
+            "SELECT count(*) FROM jobs WHERE state = 'queued' AND from_place IS NULL AND (?1 IS NULL OR batch = ?1)", [batch]) ?? 0
+    }
 
     func isAnyQueued(batch: Int64?) throws -> Bool {
         // One that is still on its way to the drop folder is somebody else's move, and nobody here could wait for it.

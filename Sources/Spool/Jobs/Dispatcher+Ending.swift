@@ -57,6 +57,18 @@ extension Dispatcher {
             guard let batch else { return true }
             if try ledger.read({ try $0.deferred(in: batch) }).contains(where: { soon[$0] != nil }) { return true }
         }
-        return try ledger.read { try $0.isAnyQueued(batch: batch) }
+        guard try ledger.read({ try $0.isAnyQueued(batch: batch) }) else { return false }
+        // Files whose writers do not come to an end are left for another run.
+        let old = stillWritten
+        if old.isEmpty { return true }
+        return try ledger.read { tx in
+            try tx.queuedCount(batch: batch) > old.count { try tx.job($0)?.state == .queued }
+        }
+    }
+
+    /// Jobs whose files somebody has had open for writing for longer than a run that drains waits.
+    var stillWritten: [Int64] {
+        let now = clock.monotonicMilliseconds()
+        return busySince.filter { now - $0.value >= settings.deferredWaitMaxMilliseconds }.keys.sorted()
     }
 }

@@ -145,6 +145,7 @@ extension Dispatcher {
     func take(_ outcome: PrepareOutcome) {
         wantsWaiting = true
         let isCancelled = outcome.job.map { cancelWhenPrepared.remove($0) != nil } ?? false
+        if let id = outcome.job { busySince[id] = nil }
         switch outcome {
         case .ready(var prepared):
             preparing[prepared.job.id] = nil
@@ -171,6 +172,7 @@ extension Dispatcher {
         case .busy(let job):
             preparing[job.id] = nil
             busy.insert(job.id)
+            busySince[job.id] = busySince[job.id] ?? clock.monotonicMilliseconds()
             observe(.waitsForWriter(job))
             // IN_CLOSE_WRITE wakes us where leases work; the quiet period has no event.
             scanLater(afterMilliseconds: max(settings.quietMilliseconds, 100))

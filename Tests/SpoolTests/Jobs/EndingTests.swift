@@ -122,6 +122,27 @@ import Testing
         #expect(checked.isEmpty, "\(checked)")
     }
 
+    /// A file that somebody keeps open for writing is waited for, and then left.
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+    func fileThatIsStillWritten_isLeftInTheEnd(_ isBatch: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "b.md", "c.md"] { try spool.drop(name, "true") }
+        let writer = try #require(FileHandle(forWritingAtPath: spool.path + "/b.md"))
+        let events = EventList()
+        let ending = try await spool.drain(events: events) {
+            $0.deferredWaitMaxMilliseconds = 300
+            $0.isBatch = isBatch
+            $0.batchNames = isBatch ? ["a.md", "b.md", "c.md"] : nil
+        }
+        #expect(ending.why == .done && ending.succeeded == 2)
+        #expect(spool.list("done") == ["a.md", "c.md"] && spool.list("") == ["b.md"])
+        #expect(events.troubles.count == 1 && events.troubles.first?.contains("b.md") == true, "\(events.troubles)")
+        try writer.close()
+        try await spool.drain()
+        #expect(spool.list("done") == ["a.md", "b.md", "c.md"])
+    }
+
     /// A batch waits for jobs of its own that are due soon, and for no others.
     @Test(.timeLimit(.minutes(1))) func batch_waitsForNoDeferredJobOfOthers() async throws {
         let spool = try TestSpool()
