@@ -98,7 +98,8 @@ final class RunReporter: Sendable {
             guard state.waitingFor.insert(job.id).inserted else { return nil }
             // Where nobody looks, it is what a batch that does not end is asked about.
             if isQuiet, job.batch != nil {
-                StandardError.write("\(StandardError.prefix)\(job.title) is waited for, up to 10 minutes: somebody still writes it\n")
+                StandardError.write(
+                    "\(StandardError.prefix)\(job.title) is waited for, up to 10 minutes: somebody still writes it\n")
             }
             return text("waits", job, "somebody still writes it")
         case .onHold(let hold): return "on hold: \(printable(hold.reason))\n  hint: mend it, then `flowspool resume`"

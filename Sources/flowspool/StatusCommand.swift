@@ -73,7 +73,9 @@ struct StatusCommand: AsyncParsableCommand {
         lines.append("jobs      \(counts.joined(separator: ", "))")
         if status.backlog > 0 { lines.append("          and \(status.backlog) prompts that wait in the folder for their turn") }
         if hasWaitingFile { lines.append("waiting   prompts wait in the folder for a runner") }
-        lines.append("failures  \(status.failures.streak) in a row, \(status.failures.total) in all since the last resume or the last batch began")
+        lines.append(
+            "failures  \(status.failures.streak) in a row, \(status.failures.total) in all since the last resume or the last batch began"
+        )
         for limit in limits {
             lines.append("limited   \(printable(limit.runner)) until \(JobView.clock(limit.until)) UTC: \(printable(limit.why))")
         }

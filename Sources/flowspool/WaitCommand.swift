@@ -43,7 +43,8 @@ struct WaitCommand: AsyncParsableCommand {
                 let left = deadline.map { $0 - clock.monotonicMilliseconds() } ?? 1000
                 guard left > 0 else {
                     throw FlowspoolError(
-                        .unavailable, "not over after \(timeout.map { Int($0) == nil ? $0 : $0 + " s" } ?? "")", hint: "`flowspool status` shows what is left")
+                        .unavailable, "not over after \(timeout.map { Int($0) == nil ? $0 : $0 + " s" } ?? "")",
+                        hint: "`flowspool status` shows what is left")
                 }
                 if !isRunnerMissed, try RunnerLock.holder(spool) == nil {
                     isRunnerMissed = true

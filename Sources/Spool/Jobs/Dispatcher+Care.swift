@@ -385,7 +385,8 @@ extension LedgerTransaction {
     /// How many wait, of a batch or of all.
     func queuedCount(batch: Int64?) throws -> Int64 {
         try number(
-            "SELECT count(*) FROM jobs WHERE state = 'queued' AND from_place IS NULL AND (?1 IS NULL OR batch = ?1)", [batch]) ?? 0
+            "SELECT count(*) FROM jobs WHERE state = 'queued' AND from_place IS NULL AND (?1 IS NULL OR batch = ?1)", [batch])
+            ?? 0
     }
 
     func isAnyQueued(batch: Int64?) throws -> Bool {

@@ -23,6 +23,17 @@ extension Dispatcher {
         limitNotedAt[limit.runner] = now
     }
 
+    /// A person who retries a job of a limited runner knows that the limit is over.
+    func forgetLiftedLimits() throws {
+        guard !limits.isEmpty else { return }
+        let known = Set(try ledger.read { try $0.runnerLimits() }.map(\.runner))
+        for runner in limits.keys where !known.contains(runner) {
+            limits[runner] = nil
+            limitedUntil[runner] = nil
+            limitNotedAt[runner] = nil
+        }
+    }
+
     /// When the job's runner may work again, in milliseconds from now; nil: now.
     func limitLeft(of job: Job) -> Int64? {
         guard let runner = job.runner, let until = limitedUntil[runner] else { return nil }

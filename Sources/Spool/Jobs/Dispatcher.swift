@@ -305,6 +305,7 @@ public actor Dispatcher {
                 try syncHold(force: true)
                 try readRequests()
                 try loadDeferred()
+                try forgetLiftedLimits()
             }
         }
         if hints.overflows > 0 {

@@ -21,7 +21,7 @@ extension Steering {
                     .invalidInput, "\(job.title) has no name of a prompt, and would be refused again",
                     hint: "copy its file into the spool under a name that ends in .md, .markdown, .prompt, .prompty or .txt")
             }
-            if job.state.isTerminal, job.place != .none { return nil }
+            if job.state.isTerminal && job.place != .none || job.state == .deferred { return nil }
             if job.state.isTerminal {
                 return FlowspoolError(
                     .invalidInput,
@@ -30,7 +30,7 @@ extension Steering {
             }
             return FlowspoolError(
                 .invalidInput,
-                "\(job.title) is \(job.state.rawValue): only a job that is done, failed or cancelled can be tried again",
+                "\(job.title) is \(job.state.rawValue): only a job that is deferred, done, failed or cancelled can be tried again",
                 hint: job.state == .held
                     ? "`flowspool approve \(job.id)` lets it run" : "`flowspool show \(job.id)` says where it stands")
         case .cancel:

@@ -36,7 +36,8 @@ public struct Steering: Sendable {
         /// No to a held job. It fails as `rejected`. A person who says no attends to the spool, so it counts towards neither
         /// threshold: those halt a spool that fails unattended.
         case reject(reason: String)
-        /// A finished job waits again, with a fresh budget of attempts.
+        /// A finished job waits again, with a fresh budget of attempts; a deferred one waits no longer for its time, and a limit of its runner
+        /// is not believed any more.
         case retry
         case cancel
     }
@@ -124,6 +125,12 @@ public struct Steering: Sendable {
         let status = try spool.directory(job.place)?.status(job.file)
         let isThere = status != nil
         switch change {
+        case .retry where job.state == .deferred:
+            job.state = .queued
+            job.reason = ""
+            job.notBefore = nil
+            job.delay = nil
+            if let runner = job.runner { try tx.clearLimit(of: runner) }
         case .approve, .retry:
             guard isThere else { return .refused(Self.gone(job, spool)) }
             if let other = try tx.waitingJob(file: job.file), job.place == .drop {
@@ -147,7 +154,7 @@ public struct Steering: Sendable {
         let why =
             switch change {
             case .approve: "approved"
-            case .retry: "retried by hand"
+            case .retry: was == .deferred ? "retried by hand, before its time" : "retried by hand"
             case .reject, .cancel: job.reason
             }
         // Within one transaction nobody else can have moved it.

@@ -34,9 +34,12 @@ private final class LimitedRunner: Runner {
 }
 
 @Suite struct RunnerLimitTests {
-    private func run(_ spool: TestSpool, _ runner: LimitedRunner, clock: any SpoolClock, events: EventList) async throws
-        -> RunEnding
-    {
+    /// - Parameter onWait: done when the second job of the limited runner waits, too.
+    private func run(
+        _ spool: TestSpool, _ runner: LimitedRunner, clock: any SpoolClock, events: EventList,
+        onWait: @escaping @Sendable (Dispatcher) -> Void = { _ in }
+    ) async throws -> RunEnding {
+        let own = Mutex<Dispatcher?>(nil)
         let folder = try SpoolFolder.make(at: spool.path)
         var settings = RunSettings(
             command: "watch", runID: "test", repoRoot: spool.folder.path, environment: ["PATH": "/usr/bin:/bin"])
@@ -50,7 +53,14 @@ private final class LimitedRunner: Runner {
             spool: folder, ledger: try Ledger(path: folder.ledgerPath), settings: settings,
             preflight: Preflight(context: context, resolver: try TestSpool.resolver(), shell: nil),
             runners: [.agent: runner, .script: ScriptRunner()], executor: LocalExecutor(graceSeconds: 0.1), clock: clock,
-            observe: { events.take($0) })
+            observe: { event in
+                events.take(event)
+                if case .finished(let job, _) = event, job.name == "c.md", let dispatcher = own.withLock({ $0 }) {
+                    onWait(dispatcher)
+                }
+            })
+        own.withLock { $0 = dispatcher }
+        defer { own.withLock { $0 = nil } }
         return try await dispatcher.run()
     }
 
@@ -60,6 +70,34 @@ private final class LimitedRunner: Runner {
                 to: URL(filePath: spool.path + "/" + name))
         }
         try spool.drop("c.md", "true")
+    }
+
+    /// Whoever retries a job of a limited runner knows better than what the tool has said.
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false]) func retry_endsTheWait(_ isRunning: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try drop(spool)
+        let runner = LimitedRunner(retryAt: Date().addingTimeInterval(isRunning ? 4 : 300_000))
+        let clock = SystemClock()
+        let began = clock.monotonicMilliseconds()
+        if isRunning {
+            let ending = try await run(spool, runner, clock: clock, events: EventList()) { dispatcher in
+                Task {
+                    let ids = try spool.ledger().read { try $0.jobs(in: .deferred) }
+                    _ = try await Steering(path: spool.path).apply(.retry, to: ids)
+                    dispatcher.take(.everything)
+                }
+            }
+            #expect(ending.exitCode == 0 && clock.monotonicMilliseconds() - began < 3000)
+        } else {
+            let ending = try await run(spool, runner, clock: clock, events: EventList())
+            #expect(ending.deferred == 2)
+            let ids = try spool.ledger().read { try $0.jobs(in: .deferred) }
+            _ = try await Steering(path: spool.path).apply(.retry, to: ids)
+            #expect(try spool.ledger().read { try $0.runnerLimits() }.isEmpty)
+            #expect(try await run(spool, runner, clock: clock, events: EventList()).succeeded == 2)
+        }
+        #expect(spool.list("done") == ["a.md", "b.md", "c.md"])
     }
 
     @Test func limit_makesTheWholeRunnerWait_andOthersGoOn() async throws {
