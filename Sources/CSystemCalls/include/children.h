@@ -44,6 +44,9 @@ int flowspool_has_children(void);
 int flowspool_eventfd(void);
 int flowspool_output_pipe(int ends[2]);
 
+/// Bounds the memory that the process `pid` may have for its data (RLIMIT_DATA, prlimit(2)). -1 and errno on failure.
+int flowspool_limit_data(pid_t pid, long long bytes);
+
 /// fcntl(F_SETPIPE_SZ); -1 and errno on failure.
 int flowspool_set_pipe_size(int descriptor, int bytes);
 

@@ -38,14 +38,15 @@ public struct FindingRenderer: Sendable {
     /// The line, and a caret under the column; a long line is cut around it.
     private func excerpt(_ line: Substring, _ number: Int, _ finding: Finding) -> String {
         let column = max(finding.column ?? 1, 1)
-        let characters = Array(line)
-        let start = column > Self.excerptMax - 20 ? min(column - 21, max(characters.count - 1, 0)) : 0
-        let shown = characters[min(start, characters.count)..<min(start + Self.excerptMax, characters.count)]
-        let before = characters[min(start, characters.count)..<min(max(column - 1, start), characters.count)]
+        let skipped = column > Self.excerptMax - 20 ? column - 21 : 0
+        // By steps, not as an array: a line may be a megabyte.
+        let start = line.index(line.startIndex, offsetBy: skipped, limitedBy: line.endIndex) ?? line.endIndex
+        let shown = line[start...].prefix(Self.excerptMax)
+        let before = line[start...].prefix(max(column - 1 - skipped, 0))
         let gutter = String(number)
         let blank = String(repeating: " ", count: gutter.count)
-        let lead = start > 0 ? "…" : ""
-        let tail = start + Self.excerptMax < characters.count ? "…" : ""
+        let lead = skipped > 0 ? "…" : ""
+        let tail = shown.endIndex < line.endIndex ? "…" : ""
         var out = " \(gutter) | \(lead)\(Self.flat(String(shown)))\(tail)\n"
         if finding.column != nil {
             let width = Self.flat(String(before)).count + lead.count

@@ -26,7 +26,9 @@ public final class LedgerShellCache: ShellReportCache {
         return report
     }
 
-    public func store(_ report: CachedReport, for digest: String) {
+    public func store(_ report: CachedReport, for digest: String, isLasting: Bool) {
+        // A runner looks again, for months.
+        guard isLasting else { return }
         memory.store(report, for: digest)
         // As above: losing an entry is no harm, so that no sync is waited for.
         try? ledger.writeUnsynced(isOwed: false) { try $0.keepShellReport(report.json, digest, entriesMax: Self.entriesMax) }

@@ -17,6 +17,9 @@ public struct PreflightContext: Sendable {
     public var modeDefault: ExecMode
     /// Largest prompt, in bytes.
     public var sizeMax: Int
+    /// Seconds that the blocks of one prompt may take, all in all.
+    var blocksSecondsMax = 20.0
+    var clock: SecondsClock = monotonicSeconds
     /// The runners for agents and models; nil: none, and their modes are not checked further.
     public var runners: RunnerContext?
 
@@ -207,7 +210,17 @@ public struct Preflight: Sendable {
                     advice: "install it, or mark the block for another shell"))
         }
         guard let shell else { return findings }
+        let deadline = context.clock() + context.blocksSecondsMax
         for block in blocks {
+            guard context.clock() < deadline else {
+                findings.append(
+                    Finding(
+                        .parserFailed, line: block.firstLine - 1,
+                        message: "the blocks from here on could not be judged: those before took more than "
+                            + "\(context.blocksSecondsMax.formatted()) s",
+                        advice: "Make several prompts of it; it counts as a warning that no waiver lifts"))
+                break
+            }
             let result = await shell.check(block)
             refusal = refusal ?? result.refusal
             findings += result.findings

@@ -96,7 +96,7 @@ import Testing
                 })
             try db.execute(sql: "CREATE TEMP TRIGGER told AFTER INSERT ON shell_reports BEGIN SELECT level(); END")
         }
-        LedgerShellCache(ledger: ledger).store(CachedReport(findings: [], commands: ["ls"]), for: "d")
+        LedgerShellCache(ledger: ledger).store(CachedReport(findings: [], commands: ["ls"]), for: "d", isLasting: true)
         #expect(levels.withLock { $0 } == [1])  // NORMAL
         #expect(LedgerShellCache(ledger: ledger).lookup("d")?.commands == ["ls"])
         #expect(try synchronous(ledger) == 2)

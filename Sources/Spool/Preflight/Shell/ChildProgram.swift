@@ -1,4 +1,4 @@
-// Runs one short-lived helper program with bounded time and output. It talks through socket pairs, not pipes: they are made
+// Runs one short-lived helper program with bounded time, memory and output. It talks through socket pairs, not pipes: they are made
 // close-on-exec in one step, so no other child can inherit an end and keep it open, and a write to a child that has closed
 // its input is an error (MSG_NOSIGNAL), never a signal. The child gets its own process group and an empty environment; it is
 // killed at a limit and always reaped.
@@ -18,6 +18,7 @@ enum ChildProgram {
         var seconds: Double
         var outputBytesMax: Int
         var errorBytesMax = 8 << 10
+        var memoryBytesMax: Int64 = 192 << 20
     }
 
     /// Starts a program and gives it its input.
@@ -49,8 +50,10 @@ enum ChildProgram {
         /// Gives it its input, once. Its time begins now, however long ago it was started.
         mutating func run(input: [UInt8], limits: Limits, meanwhile: () -> Void) -> Result<Output, ShellParserFailure> {
             var result = Output()
-            let deadline = now() + limits.seconds
+            let deadline = monotonicSeconds() + limits.seconds
             var fed = 0
+            // A child that has ended already needs no bound.
+            _ = flowspool_limit_data(pid, limits.memoryBytesMax)
             let isFed = feed(sockets[0], input, &fed)
             meanwhile()
             if let failure = exchange(sockets, isFed ? nil : (input, fed), &result, limits, deadline) { return .failure(failure) }
@@ -155,7 +158,7 @@ enum ChildProgram {
         var sent = rest?.sent ?? 0
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while polls[1].fd >= 0 || polls[2].fd >= 0 {
-            let left = deadline - now()
+            let left = deadline - monotonicSeconds()
             guard left > 0 else { return .timeout(seconds: limits.seconds) }
             if poll(&polls, 3, Int32(min(left * 1000, 60_000)) + 1) < 0 {
                 if errno == EINTR { continue }
@@ -187,16 +190,10 @@ enum ChildProgram {
         defer { if pidfd >= 0 { close(pidfd) } }
         while true {
             if let ending = OwnChildren.ifEnded(pid) { return ending }
-            if now() >= deadline { return nil }
+            if monotonicSeconds() >= deadline { return nil }
             var end = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
             _ = poll(&end, 1, pidfd >= 0 ? 20 : 1)
         }
-    }
-
-    private static func now() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private static func errnoText() -> String { String(cString: strerror(errno)) }

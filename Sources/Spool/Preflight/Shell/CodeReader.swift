@@ -19,6 +19,15 @@ struct CodeReader {
     var bound: [String: String] = [:]
     /// Names bound to folders that the program made for itself.
     var scratch: Set<String> = []
+    /// Whether the program lists files or loops; nil: not looked yet.
+    private lazy var listsSomething = tokens.contains {
+        guard case .name(let name) = $0 else { return false }
+        return isListing(name) || name == "for" || name == "foreach" || name == "while"
+    }
+    private lazy var roots = listedRoots()
+    private lazy var importsSubprocess = text.contains("from subprocess import")
+    /// Tokens that one call is looked at for: a call is a line, not a program.
+    private static let callMax = 512
 
     private static let treeDeletions: Set<String> = [
         "rmtree", "remove_tree", "rm_rf", "rm_r", "remove_dir", "remove_entry_secure", "rimraf", "rimrafSync", "emptyDirSync",
@@ -87,11 +96,12 @@ struct CodeReader {
         guard at < tokens.count else { return [] }
         guard tokens[at] == .symbol("(") else {
             guard language == .perl || language == .ruby else { return [] }
-            return Array(tokens[at...].prefix { $0 != .symbol(";") && $0 != .symbol("\n") && $0 != .symbol("}") })
+            return Array(
+                tokens[at...].prefix(Self.callMax).prefix { $0 != .symbol(";") && $0 != .symbol("\n") && $0 != .symbol("}") })
         }
         var level = 0
         var inner: [Token] = []
-        while at < tokens.count {
+        while at < tokens.count, inner.count < Self.callMax {
             if tokens[at] == .symbol("(") { level += 1 }
             if tokens[at] == .symbol(")") { level -= 1 }
             if level == 0 { break }
@@ -127,10 +137,10 @@ struct CodeReader {
         }
     }
 
-    private func isStarter(_ full: String) -> Bool {
+    private mutating func isStarter(_ full: String) -> Bool {
         if language == .node { return true }
         return full.contains("subprocess") || full.hasPrefix("os.") || full.hasPrefix("asyncio.") || full.hasPrefix("sp.")
-            || text.contains("from subprocess import")
+            || importsSubprocess
     }
 
     /// What the first argument is: a string, a name bound to one, `Path("…")`.
@@ -165,29 +175,19 @@ struct CodeReader {
         }
         // `Path("x").unlink()`: the path stands before the name.
         if inner.isEmpty, index >= 4, tokens[index - 1] == .symbol(")") || tokens[index - 1] == .symbol("."),
-            let before = tokens[..<index].last(where: { if case .string = $0 { true } else { false } }), !listsSomething
+            let before = tokens[..<index].suffix(Self.callMax).last(where: { if case .string = $0 { true } else { false } }),
+            !listsSomething
         {
             if case .string(let value) = before { result.deletes.append(EmbeddedCode.Deletion(path: value, isTree: false)) }
             return
         }
         guard lists || listsSomething else { return }
-        let roots = listedRoots()
         if roots.isEmpty { result.deletesMany = true }
         result.deletes += roots.map { EmbeddedCode.Deletion(path: $0, isTree: true) }
     }
 
     private func isListing(_ name: String) -> Bool {
         name.split(separator: ".").contains { Self.listings.contains(String($0)) }
-    }
-
-    private var listsSomething: Bool {
-        tokens.contains {
-            if case .name(let name) = $0 {
-                isListing(name) || name == "for" || name == "foreach" || name == "while"
-            } else {
-                false
-            }
-        }
     }
 
     /// Folders and patterns that the program lists.
@@ -240,7 +240,9 @@ struct CodeReader {
                 result.writes.append(strings[0])
             }
         } else if name == "write_text", index > 2,
-            case .string(let value)? = tokens[..<index].last(where: { if case .string = $0 { true } else { false } })
+            case .string(let value)? = tokens[..<index].suffix(Self.callMax).last(where: {
+                if case .string = $0 { true } else { false }
+            })
         {
             result.writes.append(value)
         } else if let first = strings.first {

@@ -88,7 +88,8 @@ struct ShellCall {
     /// `-abc`: each letter is an option, until one takes the rest as its value.
     private mutating func cluster(_ text: String, _ index: Int, _ grammar: CommandGrammar) -> Int {
         var used = 1
-        for letter in text.dropFirst() {
+        // More letters than there are options are a text that only begins with a dash.
+        for letter in text.dropFirst().prefix(64) {
             used += 1
             let option = "-" + String(letter)
             if grammar.valued.contains(option) {

@@ -13,7 +13,7 @@ extension NestedShellParser {
             let index = try parts { $0.byte() == UInt8(ascii: "]") || $0.byte() == 0x0A }
             assignment.index = ShellWord(parts: index, position: position(start), end: position())
             guard byte() == UInt8(ascii: "]") else {
-                at = start
+                try back(to: start)
                 return nil
             }
             at += 1
@@ -23,7 +23,7 @@ extension NestedShellParser {
             at += 1
         }
         guard byte() == UInt8(ascii: "=") else {
-            at = start
+            try back(to: start)
             return nil
         }
         at += 1
@@ -54,7 +54,7 @@ extension NestedShellParser {
                     index = ShellWord(parts: parts, position: position(start), end: position())
                     at += 2
                 } else {
-                    at = start
+                    try back(to: start)
                 }
             }
             let isEmpty = isAtEnd || Self.isMeta(byte()) && !starts(with: "<(")

@@ -262,7 +262,7 @@ extension NestedShellParser {
         let start = at
         at += 2
         if let words = try arithmetic() { return words }
-        at = start
+        try back(to: start)
         return nil
     }
 
@@ -270,11 +270,13 @@ extension NestedShellParser {
         let start = at
         at += 3
         if let words = try arithmetic() { return words }
-        at = start
+        try back(to: start)
         return nil
     }
 
     private mutating func arithmetic() throws(ShellSyntaxError) -> [ShellWord]? {
+        try enter()
+        defer { depth -= 1 }
         var level = 0
         var words: [ShellWord] = []
         while !isAtEnd {

@@ -12,10 +12,16 @@ struct ShellSyntaxError: Error, Sendable, Equatable {
 
 struct NestedShellParser {
     static let depthMax = 150
+    /// Commands that `|`, `&&` and `||` may join: they are nested in the tree.
+    static let chainMax = 1_000
+    /// Words, commands and pipelines; what was read in vain counts too. A tree of so many is some 100 MB.
+    static let workMax = 400_000
     /// The text, a zero byte behind it.
     let bytes: [UInt8]
     var at = 0
     var depth = 0
+    private var work = 0
+    private let newlines: [Int]
     /// Where the line holding a here-document's operator ends, and where reading goes on behind the documents' bodies.
     var documentLineEnd: Int?
     var documentResume = 0
@@ -35,6 +41,7 @@ struct NestedShellParser {
         self.bytes = bytes
         self.depth = depth
         self.base = base
+        newlines = bytes.indices.filter { bytes[$0] == 0x0A }
     }
 
     // MARK: bytes
@@ -50,25 +57,36 @@ struct NestedShellParser {
     func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
     var shown: String { isAtEnd ? "end of text" : "'\(String(decoding: [byte()], as: UTF8.self))'" }
 
-    /// Line and column of an offset. Counted from the start each time: texts are short and positions few.
+    /// Line and column of an offset.
     func position(_ offset: Int? = nil) -> ShellPosition {
         let offset = min(offset ?? at, bytes.count)
-        var line = 0
-        var start = 0
-        for index in 0..<offset where bytes[index] == 0x0A {
-            line += 1
-            start = index + 1
+        // The newlines before it, by halving.
+        var low = 0
+        var high = newlines.count
+        while low < high {
+            let middle = (low + high) / 2
+            if newlines[middle] < offset { low = middle + 1 } else { high = middle }
         }
-        return ShellPosition(
-            line: base.line + line, column: line == 0 ? base.column + offset : offset - start + 1)
+        let column = low == 0 ? base.column + offset : offset - newlines[low - 1]
+        return ShellPosition(line: base.line + low, column: column)
     }
     func error(_ message: String) -> ShellSyntaxError { ShellSyntaxError(message: message, position: position()) }
 
     mutating func enter() throws(ShellSyntaxError) {
         depth += 1
-        if depth > Self.depthMax {
-            throw ShellSyntaxError(message: "nested too deeply", position: position(), isTooDeep: true)
-        }
+        work += 1
+        if depth > Self.depthMax || work > Self.workMax { throw tooDeep() }
+    }
+
+    /// Goes back to `start`, to read the same text as something else. What is nested in it may do the same, and so on.
+    mutating func back(to start: Int) throws(ShellSyntaxError) {
+        work += (at - start) / 16 + 1
+        if work > Self.workMax { throw tooDeep() }
+        at = start
+    }
+
+    private func tooDeep() -> ShellSyntaxError {
+        ShellSyntaxError(message: "nested too deeply", position: position(), isTooDeep: true)
     }
 
     // MARK: space
@@ -165,9 +183,12 @@ struct NestedShellParser {
 
     private mutating func andOr() throws(ShellSyntaxError) -> ShellStatement {
         var left = try pipeline()
+        var count = 1
         while true {
             skipBlanks()
             guard starts(with: "&&") || starts(with: "||") else { return left }
+            count += 1
+            if count > Self.chainMax { throw tooDeep() }
             let isOr = byte() == UInt8(ascii: "|")
             at += 2
             skipSpace()
@@ -196,9 +217,12 @@ struct NestedShellParser {
             return ShellStatement(command: .timed(isAlone ? nil : try pipeline()), position: start)
         }
         var left = try command()
+        var count = 1
         while true {
             skipBlanks()
             guard byte() == UInt8(ascii: "|"), byte(1) != UInt8(ascii: "|") else { return left }
+            count += 1
+            if count > Self.chainMax { throw tooDeep() }
             at += byte(1) == UInt8(ascii: "&") ? 2 : 1
             skipSpace()
             left = ShellStatement(command: .pipe(left, try command()), position: left.position)

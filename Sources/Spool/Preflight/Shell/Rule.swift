@@ -91,6 +91,9 @@ struct RuleMatcher {
     let evaluator: ShellEvaluator
     let isHandedOn: Bool
 
+    /// Bytes of the longest word that is held against a pattern: those that the rules name are short.
+    private static let patternedMax = 4 << 10
+
     func holds(_ condition: RuleCondition) -> Bool {
         switch condition {
         case .always: true
@@ -121,7 +124,9 @@ struct RuleMatcher {
         case .like(let patterns):
             let text = value.text
             return Self.set(patterns).contains {
-                $0 == text || ($0.contains("*") || $0.contains("?")) && GlobPattern.matches($0, text)
+                $0 == text
+                    || text.utf8.count <= Self.patternedMax && ($0.contains("*") || $0.contains("?"))
+                        && GlobPattern.matches($0, text)
             }
         case .undisposable:
             return !value.isEmpty && !path(value).isDisposable(made: evaluator.made)

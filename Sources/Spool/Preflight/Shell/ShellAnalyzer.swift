@@ -10,6 +10,8 @@ public struct ShellAnalyzer: Sendable {
     private let cache: any ShellReportCache
     /// Fills `cache`; nothing is looked up before it has ended.
     private let ahead: Eventual<Void>?
+    /// What one block may cost. `prompt-preflight` and a runner have the same.
+    var limits = ShellLimits()
     /// Made while shfmt is at work for the first time.
     private var book: RuleBook { .standard }
 
@@ -23,7 +25,7 @@ public struct ShellAnalyzer: Sendable {
     ///   - searchPath: folders, `:` between them.
     ///   - cache: where reports are kept between prompts.
     ///   - ahead: an analysis for `cache` that is under way (`analyzeAhead`), and is waited for when the first block comes.
-    ///   - timeoutSeconds: what parsing one block may take.
+    ///   - timeoutSeconds: what one block may take.
     ///   - isProvenFirst: whether shfmt is started here to see that it answers as it should. Where not, the first block proves
     ///     it, and whoever asks for the analysis looks at `fault` behind it.
     /// - Throws: `FlowspoolError` when shfmt is missing; where it is proven, also when it is too old or answers nonsense.
@@ -33,6 +35,7 @@ public struct ShellAnalyzer: Sendable {
         isProvenFirst: Bool = true
     ) throws(FlowspoolError) {
         parser = try ShellParser(path: shfmtPath, searchPath: searchPath, timeoutSeconds: timeoutSeconds)
+        limits.seconds = timeoutSeconds
         if isProvenFirst { try parser.prove(meanwhile: Self.warmUp) }
         self.cache = cache
         self.ahead = ahead
@@ -58,9 +61,10 @@ public struct ShellAnalyzer: Sendable {
     ///
     /// - Parameters:
     ///   - analyzer: makes the analyzer, here; the child for the first block is then started from here, too.
+    ///   - secondsMax: what all of them may take; those that are left are analyzed when they have their turn.
     ///   - blocks: makes the blocks meanwhile, on another processor, where they are analyzed.
     public static func analyzeAhead(
-        by analyzer: () -> ShellAnalyzer?, _ blocks: @escaping @Sendable () -> [Block]
+        by analyzer: () -> ShellAnalyzer?, secondsMax: Double = 10, _ blocks: @escaping @Sendable () -> [Block]
     ) -> Eventual<Void>? {
         let handed = HandedAnalyzer()
         // The blocks wait for the lock where they are there first.
@@ -68,7 +72,8 @@ public struct ShellAnalyzer: Sendable {
             let analysis = startThread(stackBytes: stackBytes, isElsewhere: true) {
                 let blocks = blocks()
                 guard let analyzer = handed.analyzer.withLock({ $0 }) else { return }
-                for block in blocks {
+                let deadline = analyzer.limits.clock() + secondsMax
+                for block in blocks where analyzer.limits.clock() < deadline {
                     let digest = analyzer.digest(of: block)
                     if analyzer.cache.lookup(digest) == nil { _ = analyzer.judge(block, digest) {} }
                 }
@@ -97,9 +102,8 @@ public struct ShellAnalyzer: Sendable {
     }
 
     private func judge(_ block: Block, _ digest: String, meanwhile: () -> Void) -> CachedReport {
-        let (report, isLasting) = judge(block, meanwhile)
-        // A parser that failed may do better next time; everything else holds for good.
-        if isLasting { cache.store(report, for: digest) }
+        let (report, keeping) = judge(block, meanwhile)
+        if let isLasting = keeping { cache.store(report, for: digest, isLasting: isLasting) }
         return report
     }
 
@@ -113,7 +117,9 @@ public struct ShellAnalyzer: Sendable {
         return report
     }
 
-    private func judge(_ block: Block, _ meanwhile: () -> Void) -> (CachedReport, isLasting: Bool) {
+    /// - Returns: `isLasting` as `ShellReportCache` has it; nil: not to be kept. A machine that refused may do better at once, one
+    ///   that was too slow may later; everything else holds for good.
+    private func judge(_ block: Block, _ meanwhile: () -> Void) -> (CachedReport, isLasting: Bool?) {
         let text = block.text
         if text.utf8.contains(0) {
             return (report([Self.syntaxFinding("it holds a NUL byte", .start, text)], [], text), true)
@@ -121,23 +127,22 @@ public struct ShellAnalyzer: Sendable {
         guard text.utf8.count <= Self.blockBytesMax else {
             return (report([Self.failure(.tooLarge)], [], text), true)
         }
+        let budget = ShellBudget(limits)
+        func walked(_ statements: [ShellStatement]) -> (CachedReport, isLasting: Bool?) {
+            budget.beginWalk()
+            let (findings, commands) = Self.findings(for: statements, text: text, book, budget)
+            return (report(findings, commands, text), budget.shortage != .time)
+        }
         switch parser.parse(text, meanwhile: meanwhile) {
-        case .tree(let statements):
-            let (findings, commands) = Self.findings(for: statements, text: text, book)
-            return (report(findings, commands, text), true)
+        case .tree(let statements): return walked(statements)
         case .invalid(let error):
             // shfmt is stricter than bash in a few corners, and knows no zsh: the nested parser has the second word.
-            if let statements = try? NestedShellParser.parse(text) {
-                let (findings, commands) = Self.findings(for: statements, text: text, book)
-                return (report(findings, commands, text), true)
-            }
+            if let statements = try? NestedShellParser.parse(text) { return walked(statements) }
             if block.shell == .zsh { return (report([Self.failure(.nonsense("zsh: \(error.message)"))], [], text), true) }
             let findings =
                 [Self.syntaxFinding(error.message, error.position, text)] + Self.placeholder(at: error.position, in: text)
             return (report(findings, [], text), true)
-        case .failed(let failure):
-            let isLasting = failure == .tooDeep || failure == .tooLarge
-            return (failed(failure, text), isLasting)
+        case .failed(let failure): return (failed(failure, text), failure.isLasting)
         }
     }
 
@@ -152,28 +157,28 @@ public struct ShellAnalyzer: Sendable {
 
     /// The pure part: what a tree may do, without secrets.
     static func findings(
-        for statements: [ShellStatement], text: String, _ book: RuleBook
+        for statements: [ShellStatement], text: String, _ book: RuleBook, _ budget: ShellBudget = ShellBudget()
     ) -> ([CachedFinding], commands: Set<String>) {
-        let evaluator = ShellEvaluator(rules: book)
+        let evaluator = ShellEvaluator(rules: book, budget: budget)
         evaluator.evaluate(statements)
+        var columns = CharacterColumns(text)
         var findings = evaluator.hits.map { hit in
             CachedFinding(
-                code: hit.code, line: hit.position.line, column: characterColumn(hit.position, in: text),
+                code: hit.code, line: hit.position.line, column: columns.column(of: hit.position),
                 message: "\(hit.message): \(hit.excerpt)", advice: hit.advice)
         }
-        if evaluator.isExhausted || evaluator.isIncomplete {
-            findings.append(failure(.tooLong))
-        }
+        if let failure = budget.failure { findings.append(self.failure(failure)) }
         return (findings, evaluator.commands.subtracting(evaluator.environment.functions.keys))
     }
 
     private func report(_ findings: [CachedFinding], _ commands: Set<String>, _ text: String) -> CachedReport {
         var findings = findings
+        var columns = CharacterColumns(text)
         for secret in SecretPatterns.find(in: text) {
             let position = ShellPosition(line: secret.line, column: secret.column)
             findings.append(
                 CachedFinding(
-                    code: .secretInPrompt, line: secret.line, column: Self.characterColumn(position, in: text),
+                    code: .secretInPrompt, line: secret.line, column: columns.column(of: position),
                     message: "a credential is written out (\(secret.kind)): \(printable(secret.shown))",
                     advice: "Take it from the environment or a secret store, and change it: it has been in a file"))
         }
@@ -182,8 +187,9 @@ public struct ShellAnalyzer: Sendable {
     }
 
     private static func syntaxFinding(_ message: String, _ position: ShellPosition, _ text: String) -> CachedFinding {
-        CachedFinding(
-            code: .shellSyntax, line: position.line, column: characterColumn(position, in: text),
+        var columns = CharacterColumns(text)
+        return CachedFinding(
+            code: .shellSyntax, line: position.line, column: columns.column(of: position),
             message: "the block is no valid shell: \(message)",
             advice: "Correct it, or mark the fence with another language if it is not meant to be run")
     }
@@ -210,19 +216,15 @@ public struct ShellAnalyzer: Sendable {
             code: .parserFailed, line: 1, column: 1, message: "the block could not be judged: \(failure.explanation)",
             advice: "Make the block smaller or simpler; it counts as a warning that no waiver lifts")
     }
+}
 
-    /// Byte columns, as parsers count, in characters, as editors do.
-    static func characterColumn(_ position: ShellPosition, in text: String) -> Int {
-        var line = 1
-        let bytes = text.utf8
-        var start = bytes.startIndex
-        while line < position.line, let newline = bytes[start...].firstIndex(of: 0x0A) {
-            start = bytes.index(after: newline)
-            line += 1
+extension ShellParserFailure {
+    /// As `ShellReportCache` has it; nil: not to be kept.
+    fileprivate var isLasting: Bool? {
+        switch self {
+        case .tooDeep, .tooLarge: true
+        case .timeout: false
+        default: nil
         }
-        guard line == position.line,
-            let end = bytes.index(start, offsetBy: position.column - 1, limitedBy: bytes.endIndex)
-        else { return position.column }
-        return text[start..<end].count + 1
     }
 }

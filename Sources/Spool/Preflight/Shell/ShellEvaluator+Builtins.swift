@@ -104,7 +104,7 @@ extension ShellEvaluator {
             hit(rules.readFromTerminal, at: call.position, excerpt: call.shown)
         }
         if call.name != "read" {
-            let lines = streams.input.texts.map { $0.lines().map { $0.trimmingNewlines() } }
+            let lines = streams.input.texts.map { budget.lines(of: $0).map { $0.trimmingNewlines() } }
             assign(
                 call.operands.first?.literal ?? "MAPFILE",
                 ShellVariable(alternatives: lines.isEmpty ? [[.unknown("$line")]] : lines))
@@ -112,11 +112,11 @@ extension ShellEvaluator {
         }
         var names = call.operands.compactMap(\.literal)
         if let array = call.value(of: ["-a"])?.literal {
-            assign(array, ShellVariable(alternatives: streams.input.texts.map { $0.fields() }))
+            assign(array, ShellVariable(alternatives: streams.input.texts.map(budget.fields)))
             return
         }
         if names.isEmpty { names = ["REPLY"] }
-        let lines = streams.input.texts.flatMap { $0.lines() }
+        let lines = streams.input.texts.flatMap(budget.lines)
         for (index, name) in names.enumerated() {
             var values: [ShellValue] = []
             for line in lines.prefix(ShellVariable.alternativesMax) {
@@ -169,7 +169,7 @@ extension ShellEvaluator {
             if path.isAbsolute, path.components.first == "tmp", path.components.count >= 2, !path.components.contains("..") {
                 made.insert(path.key)
                 // `mkdir -p /tmp/a/b` makes /tmp/a as well.
-                for count in 2...path.components.count {
+                for count in 2...min(path.components.count, ShellPath.depthMax) {
                     made.insert("/" + path.components.prefix(count).joined(separator: "/"))
                 }
             }

@@ -119,8 +119,8 @@ extension ShellEvaluator {
         // A program put into a folder of the path is run by its bare name.
         let folder = path.components.dropLast().last
         if folder == "bin" || folder == "sbin", let name = path.components.last { files["bin:" + name] = output }
-        if appending, let old = files[path.key] {
-            files[path.key] = Self.joined(old, output)
+        if appending, files[path.key] != nil {
+            add(output, to: &files[path.key, default: []])
         } else {
             files[path.key] = output
         }
@@ -148,27 +148,29 @@ extension ShellEvaluator {
             var lists: [[ShellValue]] = [[]]
             for element in elements {
                 let fields = element.value.map { expand($0) } ?? [[ShellValue()]]
-                lists = Self.product(lists, fields) { $0 + $1 }
+                extend(&lists, by: fields) { $0 += $1 }
                 if let value = element.value { checkPlaceholders(in: [value]) }
             }
-            let old = assignment.isAppend ? environment.variables[name]?.alternatives ?? [[]] : [[]]
-            assign(name, ShellVariable(alternatives: Self.product(old, lists) { $0 + $1 }))
+            var alternatives = assignment.isAppend ? environment.variables[name]?.alternatives ?? [[]] : [[]]
+            extend(&alternatives, by: lists) { $0 += $1 }
+            assign(name, ShellVariable(alternatives: alternatives))
             return
         }
         let values = assignment.value.map { expandWhole($0) } ?? [ShellValue()]
         checkPlaceholders(values, at: assignment.position)
         if assignment.index != nil {
             // Which element it is may not be known: each alternative keeps what it had, with the new value added.
-            let old = environment.variables[name]?.alternatives ?? [[]]
-            assign(name, ShellVariable(alternatives: Self.product(old, values) { $0 + [$1] }))
+            var alternatives = environment.variables[name]?.alternatives ?? [[]]
+            extend(&alternatives, by: values) { $0.append($1) }
+            assign(name, ShellVariable(alternatives: alternatives))
         } else if assignment.isAppend {
-            let old = environment.variables[name]?.alternatives ?? [[ShellValue()]]
-            assign(
-                name,
-                ShellVariable(
-                    alternatives: Self.product(old, values) { list, value in
-                        [(list.first ?? ShellValue()) + value] + list.dropFirst()
-                    }))
+            var alternatives = environment.variables[name]?.alternatives ?? [[ShellValue()]]
+            extend(&alternatives, by: values) { list, value in
+                if list.isEmpty { list = [value] } else { list[0].append(value) }
+            }
+            // The first element is the one that has grown.
+            if alternatives.contains(where: { $0.first?.isCut ?? false }) { budget.end(.values) }
+            assign(name, ShellVariable(alternatives: alternatives))
         } else {
             assign(name, .scalar(values))
         }
@@ -209,7 +211,7 @@ extension ShellEvaluator {
         defer { for (name, old) in saved { environment.variables[name] = old } }
 
         var alternatives: [[ShellValue]] = [[]]
-        for word in words { alternatives = Self.product(alternatives, expand(word)) { $0 + $1 } }
+        for word in words where !budget.isSpent { extend(&alternatives, by: expand(word)) { $0 += $1 } }
         sources.append((words, statement.redirects.last { $0.document != nil }?.document))
         defer { sources.removeLast() }
         var outputs: [ShellValue] = []
@@ -220,7 +222,7 @@ extension ShellEvaluator {
             for output in execute(alternative, at: statement.position) where outputs.count < 8 && !outputs.contains(output) {
                 outputs.append(output)
             }
-            if after == nil { after = environment } else { after?.merge(environment) }
+            merge(environment, into: &after)
         }
         if let after { environment = after }
         return outputs.isEmpty ? [ShellValue()] : outputs
@@ -234,8 +236,8 @@ extension ShellEvaluator {
     func execute(
         _ words: [ShellValue], at position: ShellPosition, isHandedOn: Bool = false, isProgram: Bool = false
     ) -> [ShellValue] {
-        guard step(), let first = words.first, nesting < Self.nestingMax else {
-            if nesting >= Self.nestingMax { isIncomplete = true }
+        guard budget.spendStep(), let first = words.first, nesting < Self.nestingMax else {
+            if nesting >= Self.nestingMax { budget.end(.depth) }
             return [ShellValue()]
         }
         nesting += 1

@@ -7,13 +7,15 @@ extension ShellEvaluator {
     @discardableResult
     func runCode(_ codes: [ShellValue], as name: String) -> [ShellValue] {
         guard nesting < Self.nestingMax else {
-            isIncomplete = true
+            budget.end(.depth)
             return [ShellValue()]
         }
         nesting += 1
         defer { nesting -= 1 }
         var outputs: [ShellValue] = []
-        for code in codes.prefix(8) {
+        // A text is paid for each time that it is run: reading it is work, and its tree takes more than it.
+        for code in codes.prefix(8) where budget.spend(bytes: code.cost * 4) {
+            if code.taints.contains(.cut) { budget.end(.values) }
             if Self.runsDownload(code) {
                 let position = pinned ?? sources.last?.words.first?.position ?? .start
                 hit(rules.downloadRun, at: position, excerpt: sourceExcerpt(code))
@@ -25,7 +27,7 @@ extension ShellEvaluator {
                 statements = try NestedShellParser.parse(text, base: place ?? .start)
             } catch {
                 // Text that is no shell code fails when it is run; text that is too deep to follow is not passed.
-                if error.isTooDeep { isIncomplete = true }
+                if error.isTooDeep { budget.end(.depth) }
                 continue
             }
             let outer = pinned
@@ -200,6 +202,7 @@ extension ShellEvaluator {
 
     /// Judges code of another language, and runs the shell commands in it.
     func judge(_ code: ShellValue, _ language: EmbeddedCode.Language, at position: ShellPosition) {
+        guard budget.spend(bytes: code.cost * 8) else { return }
         let text = coded(code)
         let finding = EmbeddedCode.examine(text, language)
         if finding.deletes.contains(where: { isUndisposable($0) }) || finding.deletesMany {

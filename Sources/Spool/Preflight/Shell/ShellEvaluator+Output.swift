@@ -80,7 +80,7 @@ extension ShellEvaluator {
         var output = [ShellValue()]
         for file in files {
             let text = file.text == "-" ? input : content(of: file) ?? [.unknown("$(\(call.name) \(file.shown))")]
-            output = Self.joined(output, text)
+            add(text, to: &output)
         }
         return output
     }

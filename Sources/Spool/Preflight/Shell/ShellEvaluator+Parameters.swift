@@ -130,6 +130,9 @@ extension ShellEvaluator {
                             return piece
                         })
                 }
+                // Each way to cut the text is held against the pattern.
+                let ways = text.utf8.count.multipliedReportingOverflow(by: text.utf8.count * (1 + glob.utf8.count) / 8)
+                guard !ways.overflow, budget.spend(bytes: ways.partialValue) else { return ShellValue() }
                 return ShellValue(Self.strip(operation, text, glob))
             }
         }
@@ -159,6 +162,8 @@ extension ShellEvaluator {
                 guard let text = value.literal, let new = with.literal, !pattern.isEmpty,
                     !pattern.contains(where: { "*?[".contains($0) })
                 else { return value.literal == nil ? value : .unknown("${…/…}") }
+                let growth = (text.utf8.count / pattern.utf8.count).multipliedReportingOverflow(by: new.utf8.count)
+                guard !growth.overflow, budget.spend(bytes: text.utf8.count + growth.partialValue) else { return .cut() }
                 if replacement.all { return ShellValue(text.replacing(pattern, with: new)) }
                 return ShellValue(text.replacing(pattern, with: new, maxReplacements: 1))
             }

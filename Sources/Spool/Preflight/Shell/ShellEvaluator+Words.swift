@@ -6,10 +6,13 @@ extension ShellEvaluator {
 
     /// A word as an argument: split, with braces and wildcards.
     func expand(_ word: ShellWord) -> [[ShellValue]] {
-        let variants = BraceExpansion.expand(word.parts)
+        guard let variants = BraceExpansion.expand(word.parts) else {
+            budget.end(.values)
+            return [[]]
+        }
         if variants.count == 1 { return expandFields(variants[0]) }
         var result: [[ShellValue]] = [[]]
-        for variant in variants { result = Self.product(result, expandFields(variant)) { $0 + $1 } }
+        for variant in variants { extend(&result, by: expandFields(variant)) { $0 += $1 } }
         return result
     }
 
@@ -18,22 +21,21 @@ extension ShellEvaluator {
         expandQuoted(word.parts, isQuoted: false)
     }
 
-    static func product<A, B>(_ left: [A], _ right: [B], _ join: (A, B) -> A) -> [A] {
-        var result: [A] = []
-        for first in left {
-            for second in right where result.count < alternativesMax { result.append(join(first, second)) }
-        }
-        return result
+    func extend<A: ShellCosted, B: ShellCosted>(_ left: inout [A], by right: [B], _ append: (inout A, B) -> Void) {
+        budget.extend(&left, by: right, countMax: Self.alternativesMax, append)
     }
 
     private func expandFields(_ parts: [ShellWordPart]) -> [[ShellValue]] {
         var results: [[ShellValue]] = [[]]
         for (index, part) in parts.enumerated() {
             let alternatives = expand(part, isQuoted: false, isFirst: index == 0)
-            results = Self.product(results, alternatives) { fields, new in
-                guard let first = new.first else { return fields }
-                guard index > 0, let last = fields.last else { return fields + new }
-                return fields.dropLast() + [last + first] + new.dropFirst()
+            extend(&results, by: alternatives) { fields, new in
+                guard index > 0, !fields.isEmpty, let first = new.first else {
+                    fields += new
+                    return
+                }
+                fields[fields.count - 1].append(first)
+                fields += new.dropFirst()
             }
         }
         return results
@@ -44,13 +46,11 @@ extension ShellEvaluator {
         var results = [ShellValue()]
         for (index, part) in parts.enumerated() {
             let alternatives = expand(part, isQuoted: isQuoted, isFirst: index == 0, isWhole: true)
-            results = Self.product(results, alternatives) { value, fields in
-                var value = value
+            extend(&results, by: alternatives) { value, fields in
                 for (index, field) in fields.enumerated() {
                     if index > 0 { value.append(.text(" ")) }
                     value.append(field)
                 }
-                return value
             }
         }
         return results
@@ -75,10 +75,10 @@ extension ShellEvaluator {
             return expandQuoted(parts, isQuoted: true).map { [$0] }
         case .parameter(let parameter):
             let alternatives = expand(parameter, isQuoted: isQuoted || isWhole)
-            return isQuoted || isWhole ? alternatives : alternatives.map { $0.flatMap { $0.fields() } }
+            return isQuoted || isWhole ? alternatives : alternatives.map { $0.flatMap(budget.fields) }
         case .command(let statements):
             let outputs = substitute(statements).map { $0.trimmingNewlines() }
-            return isQuoted || isWhole ? outputs.map { [$0] } : outputs.map { $0.fields() }
+            return isQuoted || isWhole ? outputs.map { [$0] } : outputs.map(budget.fields)
         case .process(let statements, let isOutput):
             return [[process(statements, isOutput: isOutput)]]
         case .arithmetic(let words):
@@ -170,129 +170,18 @@ extension ShellEvaluator {
             case .text(let text), .glob(let text): result += text
             case .home: result += "~"
             case .unknown:
-                if let index = holes.firstIndex(of: piece) {
+                if let index = holeIndices[piece] {
                     result.unicodeScalars.append(Unicode.Scalar(UInt32(0xF0000 + index)) ?? "?")
                 } else if holes.count < 60_000 {
                     result.unicodeScalars.append(Unicode.Scalar(UInt32(0xF0000 + holes.count)) ?? "?")
+                    holeIndices[piece] = holes.count
                     holes.append(piece)
-                }
-            }
-        }
-        return result
-    }
-}
-
-/// Brace expansion, which comes before all others: `{a,b}`, `{1..3}`.
-enum BraceExpansion {
-    private enum Token {
-        case character(Character)
-        case escaped(Character)
-        case part(ShellWordPart)
-    }
-    static let variantsMax = 64
-
-    static func expand(_ parts: [ShellWordPart]) -> [[ShellWordPart]] {
-        let hasBrace = parts.contains { if case .literal(let text) = $0 { text.contains("{") } else { false } }
-        guard hasBrace else { return [parts] }
-        var tokens: [Token] = []
-        for part in parts {
-            guard case .literal(let text) = part else {
-                tokens.append(.part(part))
-                continue
-            }
-            var iterator = text.makeIterator()
-            while let character = iterator.next() {
-                if character == "\\", let next = iterator.next() {
-                    tokens.append(.escaped(next))
                 } else {
-                    tokens.append(.character(character))
+                    budget.end(.values)
                 }
             }
         }
-        return variants(tokens, depth: 0).map(joined)
-    }
-
-    private static func joined(_ tokens: [Token]) -> [ShellWordPart] {
-        var result: [ShellWordPart] = []
-        var text = ""
-        for token in tokens {
-            switch token {
-            case .character(let character): text.append(character)
-            case .escaped(let character): text += "\\" + String(character)
-            case .part(let part):
-                if !text.isEmpty { result.append(.literal(text)) }
-                text = ""
-                result.append(part)
-            }
-        }
-        if !text.isEmpty { result.append(.literal(text)) }
         return result
-    }
-
-    private static func variants(_ tokens: [Token], depth: Int) -> [[Token]] {
-        guard depth < 8 else { return [tokens] }
-        func character(_ index: Int) -> Character? {
-            if case .character(let character) = tokens[index] { return character }
-            return nil
-        }
-        for start in tokens.indices where character(start) == "{" {
-            // `${` is no brace expansion; as an unquoted literal it can only stand here escaped.
-            var level = 0
-            var commas: [Int] = []
-            var end: Int?
-            for index in start..<tokens.count {
-                switch character(index) {
-                case "{"?: level += 1
-                case "}"?:
-                    level -= 1
-                    if level == 0 { end = index }
-                case ","? where level == 1: commas.append(index)
-                default: break
-                }
-                if end != nil { break }
-            }
-            guard let end else { continue }
-            let before = Array(tokens[..<start])
-            let after = Array(tokens[(end + 1)...])
-            var choices: [[Token]] = []
-            if !commas.isEmpty {
-                var from = start + 1
-                for comma in commas + [end] {
-                    choices += variants(Array(tokens[from..<comma]), depth: depth + 1)
-                    from = comma + 1
-                }
-            } else if let sequence = sequence(Array(tokens[(start + 1)..<end])) {
-                choices = sequence.map { $0.map { .character($0) } }
-            } else {
-                continue
-            }
-            var result: [[Token]] = []
-            let tails = variants(after, depth: depth + 1)
-            for choice in choices {
-                for tail in tails where result.count < variantsMax { result.append(before + choice + tail) }
-            }
-            return result
-        }
-        return [tokens]
-    }
-
-    private static func sequence(_ tokens: [Token]) -> [String]? {
-        var text = ""
-        for token in tokens {
-            guard case .character(let character) = token else { return nil }
-            text.append(character)
-        }
-        let ends = text.split(separator: ".", omittingEmptySubsequences: true).map(String.init)
-        guard text.contains(".."), ends.count == 2 || ends.count == 3 else { return nil }
-        if let first = Int(ends[0]), let last = Int(ends[1]) {
-            let step = first <= last ? 1 : -1
-            return stride(from: first, through: last, by: step).prefix(variantsMax).map(String.init)
-        }
-        guard let first = ends[0].unicodeScalars.first, let last = ends[1].unicodeScalars.first, ends[0].count == 1,
-            ends[1].count == 1, first.isASCII, last.isASCII
-        else { return nil }
-        let range = min(first.value, last.value)...max(first.value, last.value)
-        return range.compactMap { Unicode.Scalar($0).map(String.init) }
     }
 }
 

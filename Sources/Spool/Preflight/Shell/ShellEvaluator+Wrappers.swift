@@ -132,14 +132,14 @@ extension ShellEvaluator {
 
     func runEach(_ codes: [ShellValue], as name: String) -> [ShellValue] {
         var output = [ShellValue()]
-        for code in codes { output = Self.joined(output, runCode([code], as: name)) }
+        for code in codes where !budget.isSpent { add(runCode([code], as: name), to: &output) }
         return output
     }
 
     private func runXargs(_ call: ShellCall) -> [ShellValue] {
         var items: [ShellValue] = []
         for text in streams.input.texts {
-            for field in text.fields() where items.count < 8 && !items.contains(field) {
+            for field in budget.fields(of: text) where items.count < 8 && !items.contains(field) {
                 var field = field
                 if field.hasUnknown {
                     field = ShellValue(
@@ -165,9 +165,9 @@ extension ShellEvaluator {
         var output = [ShellValue()]
         guard let marker else { return execute(words + items, at: call.position, isHandedOn: true, isProgram: true) }
         for item in items {
-            output = Self.joined(
-                output, execute(words.map { $0.substituting(marker, item) }, at: call.position, isHandedOn: true, isProgram: true)
-            )
+            let filled = words.map { $0.substituting(marker, item) }
+            guard budget.pay(for: filled) else { break }
+            add(execute(filled, at: call.position, isHandedOn: true, isProgram: true), to: &output)
         }
         return output
     }
@@ -185,7 +185,7 @@ extension ShellEvaluator {
                 words.append(operand)
             }
         }
-        if items.isEmpty { items = streams.input.texts.flatMap { $0.lines() } }
+        if items.isEmpty { items = streams.input.texts.flatMap(budget.lines) }
         if items.isEmpty { items = [.unknown("{}", .item)] }
         let outer = streams
         defer { streams = outer }

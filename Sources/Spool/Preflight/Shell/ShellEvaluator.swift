@@ -1,6 +1,6 @@
 // Walks a block's syntax tree as a shell would, taking every branch and doing nothing: it keeps track of what each variable
 // may hold and hands every command that may run, with its words resolved as far as constants go, to the rules. Work is
-// bounded by `stepsMax`; a block that needs more is reported as not judged, never passed. Not Sendable: one thread owns it.
+// bounded by a `ShellBudget`; a block that needs more is reported as not judged, never passed. Not Sendable: one thread owns it.
 
 /// Something that a rule found, in the block's own lines and columns.
 struct ShellHit: Hashable {
@@ -13,10 +13,15 @@ struct ShellHit: Hashable {
 }
 
 final class ShellEvaluator {
-    static let stepsMax = 60_000
     static let nestingMax = 60
+    /// Statements inside one another, over all strings that are run: what the thread's stack holds with room to spare.
+    static let depthMax = 2_000
+
+    /// Findings that are kept: more of a kind tell nobody more, and each is shown with its line.
+    static let hitsMax = 500
 
     let rules: RuleBook
+    let budget: ShellBudget
     var environment = ShellEnvironment()
     var streams = ShellStreams()
     /// Content of files that the block wrote or downloaded, by normalised path.
@@ -25,21 +30,19 @@ final class ShellEvaluator {
     var made: Set<String> = []
     /// Containers that the block started itself, by name.
     var ownContainers: Set<String> = []
-    var hits: [ShellHit] = []
+    private(set) var hits: [ShellHit] = []
+    private var hitPlaces: Set<HitPlace> = []
     /// Names of the programs that the block calls and does not define.
     var commands: Set<String> = []
-    var steps = 0
     var nesting = 0
-    /// `stepsMax` is used up: nothing more is judged.
-    var isExhausted = false
-    /// Something was too deep to follow; the rest is judged.
-    var isIncomplete = false
+    private var depth = 0
     /// Set while a string is run whose place in the block is not known: hits are placed at the command that runs it.
     var pinned: ShellPosition?
     /// Words and here-documents of the calls being run, innermost last: where a string that is run stands in the block.
     var sources: [(words: [ShellWord], document: ShellWord?)] = []
-    /// What the private-use characters in a string of code stand for.
+    /// What the private-use characters in a string of code stand for, and where each stands in it.
     var holes: [ShellPiece] = []
+    var holeIndices: [ShellPiece: Int] = [:]
     var calls: [String] = []
     var traps: [[ShellValue]] = []
     /// Assignments since the first trap, for code that runs when the block ends.
@@ -49,8 +52,9 @@ final class ShellEvaluator {
     /// The innermost function's variables before `local` hid them.
     var locals: [[String: ShellVariable?]] = []
 
-    init(rules: RuleBook) {
+    init(rules: RuleBook, budget: ShellBudget = ShellBudget()) {
         self.rules = rules
+        self.budget = budget
     }
 
     /// Judges a whole block.
@@ -67,37 +71,41 @@ final class ShellEvaluator {
         for codes in pending { runCode(codes, as: "trap") }
     }
 
-    func step() -> Bool {
-        steps += 1
-        if steps > Self.stepsMax { isExhausted = true }
-        return !isExhausted
-    }
-
     // MARK: statements
 
     /// Runs a list and returns what it prints.
     @discardableResult
     func run(_ statements: [ShellStatement]) -> [ShellValue] {
         var output = [ShellValue()]
-        for statement in statements {
-            output = Self.joined(output, run(statement))
-        }
+        for statement in statements where !budget.isSpent { add(run(statement), to: &output) }
         return output
     }
 
-    static func joined(_ left: [ShellValue], _ right: [ShellValue]) -> [ShellValue] {
-        if right.count == 1, right[0].isEmpty { return left }
-        if left.count == 1, left[0].isEmpty { return right }
-        var result: [ShellValue] = []
-        for first in left {
-            for second in right where result.count < 8 { result.append(first + second) }
+    /// Adds what one more command prints to what was printed before.
+    func add(_ output: [ShellValue], to all: inout [ShellValue]) {
+        if output.count == 1, output[0].isEmpty { return }
+        if all.isEmpty || all.count == 1 && all[0].isEmpty {
+            all = output
+        } else {
+            budget.extend(&all, by: output, countMax: 8) { $0.append($1) }
         }
+    }
+
+    private func joined(_ left: [ShellValue], _ right: [ShellValue]) -> [ShellValue] {
+        var result = left
+        add(right, to: &result)
         return result
     }
 
     @discardableResult
     func run(_ statement: ShellStatement) -> [ShellValue] {
-        guard step() else { return [ShellValue()] }
+        guard budget.spendStep() else { return [ShellValue()] }
+        guard depth < Self.depthMax else {
+            budget.end(.depth)
+            return [ShellValue()]
+        }
+        depth += 1
+        defer { depth -= 1 }
         let outer = streams
         let targets = redirect(statement)
         let output = run(statement.command, statement)
@@ -121,8 +129,8 @@ final class ShellEvaluator {
         case .group(let body)?: return run(body)
         case .conditional(let condition, let then, let otherwise)?:
             let first = run(condition)
-            return Self.joined(first, branches([then, otherwise ?? []]))
-        case .loop(let condition, let body)?: return loop { Self.joined(run(condition), run(body)) }
+            return joined(first, branches([then, otherwise ?? []]))
+        case .loop(let condition, let body)?: return loop { joined(run(condition), run(body)) }
         case .iteration(let name, let items, let body, let isSelect)?:
             return iterate(name, items, body, isSelect: isSelect, at: statement.position)
         case .countedLoop(let words, let body)?:
@@ -166,13 +174,13 @@ final class ShellEvaluator {
         var isConditional = Self.isTest(first)
         for part in parts.reversed() {
             let before = environment
-            output = Self.joined(output, run(part.statement))
+            add(run(part.statement), to: &output)
             isConditional = isConditional || part.isOr
             if Self.leaves(part.statement) {
                 environment = before
             } else if isConditional {
                 let folder = part.isOr ? before.folder : environment.folder
-                environment.merge(before)
+                merge(before)
                 environment.folder = folder
             }
         }
@@ -201,21 +209,32 @@ final class ShellEvaluator {
             environment = before
             for output in run(body) where outputs.count < 8 && !outputs.contains(output) { outputs.append(output) }
             if let last = body.last, Self.leaves(last), bodies.count > 1 { continue }
-            if after == nil { after = environment } else { after?.merge(environment) }
+            merge(environment, into: &after)
         }
         environment = after ?? before
         return outputs.isEmpty ? [ShellValue()] : outputs
+    }
+
+    /// Joins the state with the one after another way through the same statements.
+    func merge(_ other: ShellEnvironment) {
+        budget.spend(bytes: other.variables.count * ShellBudget.valueOverhead / 4)
+        environment.merge(other)
+    }
+
+    func merge(_ other: ShellEnvironment, into all: inout ShellEnvironment?) {
+        budget.spend(bytes: other.variables.count * ShellBudget.valueOverhead / 4)
+        if all == nil { all = other } else { all?.merge(other) }
     }
 
     /// Runs a body twice, so that what its end sets is known at its start.
     private func loop(_ body: () -> [ShellValue]) -> [ShellValue] {
         let before = environment
         var output = body()
-        environment.merge(before)
+        merge(before)
         if environment.variables != before.variables {
             let between = environment
             output = body()
-            environment.merge(between)
+            merge(between)
         }
         return output
     }
@@ -237,7 +256,9 @@ final class ShellEvaluator {
             values.append(.unknown("$\(name)"))
         }
         var distinct: [ShellValue] = []
-        for value in values where !distinct.contains(value) { distinct.append(value) }
+        for value in values where distinct.count <= ShellVariable.alternativesMax && !distinct.contains(value) {
+            distinct.append(value)
+        }
         guard !distinct.isEmpty else { return [ShellValue()] }
         // Few items are taken one by one, so that what one of them causes is not lost among the others.
         if distinct.count <= 4 {
@@ -245,9 +266,9 @@ final class ShellEvaluator {
             let before = environment
             for value in distinct {
                 assign(name, .scalar([value]))
-                output = Self.joined(output, run(body))
+                add(run(body), to: &output)
             }
-            environment.merge(before)
+            merge(before)
             return output
         }
         assign(name, .scalar(Array(distinct.prefix(ShellVariable.alternativesMax))))
@@ -281,6 +302,13 @@ final class ShellEvaluator {
         let shown = printable(excerpt.count > 90 ? excerpt.prefix(87) + "..." : excerpt)
         let hit = ShellHit(
             code: rule.code, rule: rule.id, position: place, excerpt: shown, message: rule.message, advice: rule.advice)
-        if !hits.contains(where: { $0.code == hit.code && $0.position == hit.position }) { hits.append(hit) }
+        guard hits.count < Self.hitsMax || !hits.contains(where: { $0.code == hit.code }) else { return }
+        if hitPlaces.insert(HitPlace(code: hit.code, position: place)).inserted { hits.append(hit) }
+    }
+
+    /// One finding of a kind is enough in one place.
+    private struct HitPlace: Hashable {
+        var code: Finding.Code
+        var position: ShellPosition
     }
 }

@@ -1,6 +1,6 @@
-// Starts shfmt (mvdan.cc/sh) on one block and bounds what it may cost: one child, `timeoutSeconds`, `outputBytesMax`. The
-// block reaches it through a socket, never through arguments; nothing of the block is
-// ever a word of a command line. A child that hangs is killed with its group, and always waited for.
+// Starts shfmt (mvdan.cc/sh) on one block and bounds what it may cost: one child, `timeoutSeconds`, `outputBytesMax`,
+// and the memory that `ChildProgram` allows. The block reaches it through a socket, never through arguments; nothing of the block
+// is ever a word of a command line. A child that hangs is killed with its group, and always waited for.
 
 import Foundation
 import Synchronization
@@ -26,7 +26,13 @@ public struct ShellParser: Sendable {
     }
 
     static let versionLeast = (3, 6, 0)
-    static let outputBytesMax = 48 << 20
+    static let outputBytesMax = 24 << 20
+    /// Words and lines of a text that shfmt is asked about first: it prints about a kilobyte for each.
+    private static let wordsMax = 20_000
+    /// Brackets inside one another of such a text: shfmt indents what it prints, which grows with the square of the depth.
+    private static let bracketsMax = 400
+    /// Of the time for a block, what the first child has. The second, which is asked where the first was too slow, has the rest.
+    private static let firstShare = 0.4
     /// A cold start under load; a later call is never given less.
     private static let startSeconds = 15.0
 
@@ -37,7 +43,7 @@ public struct ShellParser: Sendable {
     /// - Parameters:
     ///   - path: the program; nil: the first `shfmt` on `searchPath`.
     ///   - searchPath: folders, `:` between them.
-    ///   - timeoutSeconds: what one block may take.
+    ///   - timeoutSeconds: what one block may take, with both children.
     /// - Throws: `FlowspoolError` when it is missing.
     public init(path: String? = nil, searchPath: String, timeoutSeconds: Double = 5) throws(FlowspoolError) {
         guard let program = ProgramFinder.search(path ?? "shfmt", in: searchPath) else {
@@ -145,13 +151,45 @@ public struct ShellParser: Sendable {
     ///
     /// - Parameter meanwhile: done once the child runs and before it is waited for.
     func parse(_ text: String, meanwhile: () -> Void = {}) -> Outcome {
+        if Self.isLarge(text) {
+            // The nested parser takes a thousandth of shfmt's memory for it, and stops where a text is too deep.
+            do throws(ShellSyntaxError) {
+                return .tree(try NestedShellParser.parse(text))
+            } catch {
+                if error.isTooDeep { return .failed(.tooDeep) }
+            }
+        }
         let probe = ShfmtProbe(for: text, beside: learnt.state.withLock(\.operators))
-        var answer = run(probe.text + text, meanwhile)
-        if case .failure(.timeout) = answer { answer = run(probe.text + text) {} }
+        let first = timeoutSeconds * Self.firstShare
+        var answer = run(probe.text + text, seconds: first, meanwhile)
+        if case .failure(.timeout) = answer { answer = run(probe.text + text, seconds: timeoutSeconds - first) {} }
+        if case .failure(.timeout) = answer { answer = .failure(.timeout(seconds: timeoutSeconds)) }
         let outcome = outcome(answer, probe)
         // A program that has never answered well is no shell parser that failed on a block: `fault` says so.
         if case .failed = outcome, !learnt.state.withLock(\.isProven) { try? prove() }
         return outcome
+    }
+
+    /// Whether shfmt would take too much for it.
+    private static func isLarge(_ text: String) -> Bool {
+        var words = 0
+        var brackets = 0
+        var isInWord = false
+        for byte in text.utf8 {
+            switch byte {
+            case 0x0A:
+                words += 1
+                isInWord = false
+            case 0x20, 0x09: isInWord = false
+            case UInt8(ascii: "("), UInt8(ascii: "{"): brackets += 1
+            case UInt8(ascii: ")"), UInt8(ascii: "}"): brackets = max(brackets - 1, 0)
+            default:
+                if !isInWord { words += 1 }
+                isInWord = true
+            }
+            if words > wordsMax || brackets > bracketsMax { return true }
+        }
+        return false
     }
 
     private func outcome(_ answer: Result<ChildProgram.Output, ShellParserFailure>, _ probe: ShfmtProbe) -> Outcome {
@@ -164,7 +202,9 @@ public struct ShellParser: Sendable {
                 return .failed(error)
             }
         case .success(let output):
-            guard output.status == 1, let error = Self.syntaxError(String(decoding: output.errors, as: UTF8.self)),
+            let errors = String(decoding: output.errors, as: UTF8.self)
+            if output.status != 1, errors.contains("memory") { return .failed(.tooLarge) }
+            guard output.status == 1, let error = Self.syntaxError(errors),
                 error.position.line > probe.lineCount
             else { return .failed(.crashed("exit \(output.status)")) }
             return .invalid(
@@ -194,9 +234,11 @@ public struct ShellParser: Sendable {
     /// Ends a child that no block came for.
     func endAhead() { learnt.ahead.withLock { $0 = nil } }
 
-    private func run(_ text: String, _ meanwhile: () -> Void) -> Result<ChildProgram.Output, ShellParserFailure> {
+    private func run(
+        _ text: String, seconds: Double, _ meanwhile: () -> Void
+    ) -> Result<ChildProgram.Output, ShellParserFailure> {
         let input = Array(text.utf8)
-        let limits = ChildProgram.Limits(seconds: timeoutSeconds, outputBytesMax: Self.outputBytesMax)
+        let limits = ChildProgram.Limits(seconds: seconds, outputBytesMax: Self.outputBytesMax)
         if var child = learnt.ahead.withLock({ $0.take() }) {
             return child.run(input: input, limits: limits, meanwhile: meanwhile)
         }
@@ -220,7 +262,10 @@ extension ShellParserFailure {
         case .nonsense(let what): "the shell parser printed nonsense (\(what))"
         case .unknownOperator: "the shell parser knows an operator that nothing here does"
         case .tooDeep: "it is nested too deeply"
-        case .tooLong: "what it runs is too deep or too long to follow"
+        case .tooDeepToFollow: "what it runs is nested too deeply to follow"
+        case .tooManySteps(let count): "what it runs takes more than \(count.formatted()) steps to follow"
+        case .tooManyValues(let bytes): "the values that it makes take more than \(bytes >> 20) MiB"
+        case .tooSlow(let seconds): "to judge it took more than \(seconds.formatted()) s"
         case .tooLarge: "its syntax tree is too large"
         case .timeout(let seconds): "the shell parser took more than \(seconds.formatted()) s"
         case .crashed(let how): "the shell parser failed (\(how))"

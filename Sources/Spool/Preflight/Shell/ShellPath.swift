@@ -19,6 +19,11 @@ struct ShellPath: Sendable {
     var startsUnknown: Bool { text.first == ShellValue.hole }
     var hasWildcard: Bool { hasGlob }
 
+    /// Longer paths name nothing: no system call takes them (PATH_MAX).
+    private static let bytesMax = 8 << 10
+    /// Components of a made folder that are looked at.
+    static let depthMax = 64
+
     /// - Parameter folder: the working folder, nil for the one that the block starts in.
     init(_ value: ShellValue, in folder: ShellValue? = nil) {
         var whole = value
@@ -29,6 +34,7 @@ struct ShellPath: Sendable {
         default: break
         }
         if !isAnchored, let folder { whole = folder + ShellValue("/") + value }
+        if whole.size > Self.bytesMax { whole = .unknown("a path of \(whole.size) bytes") }
         if case .unknown(_, let taints)? = whole.pieces.first { isScratch = taints.contains(.scratch) } else { isScratch = false }
         hasGlob = whole.hasGlob
         let raw = whole.text
@@ -69,7 +75,8 @@ struct ShellPath: Sendable {
         if isAbsolute {
             guard components.first == "tmp", components.count >= 2 else { return false }
             if made.contains(key) { return !text.contains { "*?[".contains($0) } }
-            for count in 2...components.count where made.contains("/" + components.prefix(count).joined(separator: "/")) {
+            for count in 2...min(components.count, Self.depthMax)
+            where made.contains("/" + components.prefix(count).joined(separator: "/")) {
                 return count <= firstOpen || !components[..<count].contains { $0.contains { "*?[".contains($0) } }
             }
             return false

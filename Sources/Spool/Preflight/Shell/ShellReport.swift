@@ -33,7 +33,9 @@ public struct CachedReport: Sendable, Hashable, Codable {
 /// stale, only unused. Losing entries is no harm.
 public protocol ShellReportCache: Sendable {
     func lookup(_ digest: String) -> CachedReport?
-    func store(_ report: CachedReport, for digest: String)
+    /// - Parameter isLasting: another look would say the same. Where not, the report is for the run at hand, which should not spend
+    ///   the same seconds on the same block twice.
+    func store(_ report: CachedReport, for digest: String, isLasting: Bool)
 }
 
 /// A cache for one process, emptied when it holds `entriesMax`.
@@ -51,7 +53,7 @@ public final class InMemoryShellReportCache: ShellReportCache, @unchecked Sendab
         lock.withLock { entries[digest] }
     }
 
-    public func store(_ report: CachedReport, for digest: String) {
+    public func store(_ report: CachedReport, for digest: String, isLasting: Bool = true) {
         lock.withLock {
             if entries.count >= entriesMax { entries.removeAll() }
             entries[digest] = report

@@ -14,6 +14,8 @@ struct ShellTaint: OptionSet, Sendable, Hashable {
     static let own = ShellTaint(rawValue: 8)
     /// An item that find or xargs hands on.
     static let item = ShellTaint(rawValue: 16)
+    /// A text that grew beyond `ShellValue.sizeMax`: nothing of it was kept, and nothing that it does is known.
+    static let cut = ShellTaint(rawValue: 32)
 }
 
 enum ShellPiece: Sendable, Hashable {
@@ -25,25 +27,53 @@ enum ShellPiece: Sendable, Hashable {
     case unknown(String, ShellTaint)
 }
 
-/// One word, or one text, in one of the forms that it may have.
+extension ShellPiece {
+    /// Bytes that the piece takes, about.
+    fileprivate var size: Int {
+        switch self {
+        case .text(let text): text.utf8.count
+        case .glob, .home: 32
+        case .unknown(let name, _): 32 + name.utf8.count
+        }
+    }
+}
+
+/// One word, or one text, in one of the forms that it may have. It never grows beyond `sizeMax`.
 struct ShellValue: Sendable, Hashable {
-    var pieces: [ShellPiece] = []
+    private(set) var pieces: [ShellPiece] = []
+    /// Bytes that the pieces take, about.
+    private(set) var size = 0
+
+    /// Twice the largest block: `a=$a$a` has to end somewhere.
+    static let sizeMax = 2 << 20
 
     init(_ pieces: [ShellPiece] = []) {
         for piece in pieces { append(piece) }
     }
-    init(_ text: String) { pieces = text.isEmpty ? [] : [.text(text)] }
+    init(_ text: String) { append(.text(text)) }
     static func unknown(_ name: String, _ taints: ShellTaint = []) -> ShellValue { ShellValue([.unknown(name, taints)]) }
+    /// Stands for a text that is too large to be kept.
+    static func cut(_ taints: ShellTaint = []) -> ShellValue { .unknown("$(…)", taints.union(.cut)) }
 
     mutating func append(_ piece: ShellPiece) {
+        let added = piece.size
+        guard size + added <= Self.sizeMax else {
+            self = .cut(taints)
+            return
+        }
         if case .text(let new) = piece {
             if new.isEmpty { return }
-            if case .text(let old)? = pieces.last {
-                pieces[pieces.count - 1] = .text(old + new)
+            if case .text(var old)? = pieces.last {
+                // The text is taken out of its place, so that it grows where it is: copied each time, it would cost its square.
+                pieces[pieces.count - 1] = .home
+                old += new
+                pieces[pieces.count - 1] = .text(old)
+                size += added
                 return
             }
         }
         pieces.append(piece)
+        size += added
     }
     mutating func append(_ other: ShellValue) { for piece in other.pieces { append(piece) } }
     static func + (left: ShellValue, right: ShellValue) -> ShellValue {
@@ -112,22 +142,32 @@ struct ShellValue: Sendable, Hashable {
     func fields() -> [ShellValue] {
         var result: [ShellValue] = []
         var current: ShellValue?
+        var plain = ""
+        func keep(_ piece: ShellPiece? = nil) {
+            if !plain.isEmpty { current = current ?? ShellValue() }
+            current?.append(.text(plain))
+            plain = ""
+            guard let piece else { return }
+            current = current ?? ShellValue()
+            current?.append(piece)
+        }
         for piece in pieces {
             guard case .text(let text) = piece else {
-                current = (current ?? ShellValue()) + ShellValue([piece])
+                keep(piece)
                 continue
             }
             for character in text {
-                if character == " " || character == "\t" || character == "\n" {
+                switch character {
+                case " ", "\t", "\n":
+                    keep()
                     if let done = current { result.append(done) }
                     current = nil
-                } else {
-                    let isWild = character == "*" || character == "?" || character == "["
-                    let next: ShellPiece = isWild ? .glob(String(character)) : .text(String(character))
-                    current = (current ?? ShellValue()) + ShellValue([next])
+                case "*", "?", "[": keep(.glob(String(character)))
+                default: plain.append(character)
                 }
             }
         }
+        keep()
         if let done = current { result.append(done) }
         return result
     }

@@ -39,7 +39,8 @@ enum ShellParserFailure: Error, Sendable, Equatable {
     /// A number that no probe has explained.
     case unknownOperator
     case tooDeep
-    case tooLong
+    /// The walk's budget was short of what the block asks for (`ShellBudget`).
+    case tooDeepToFollow, tooManySteps(Int), tooManyValues(bytes: Int), tooSlow(seconds: Double)
     case tooLarge
     case timeout(seconds: Double)
     case crashed(String)

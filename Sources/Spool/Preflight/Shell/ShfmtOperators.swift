@@ -160,7 +160,9 @@ struct ShfmtProbe: Sendable {
         if at < bytes.count, bytes[at] == UInt8(ascii: "!") { at += 1 }
         if at < bytes.count, !NestedShellParser.isName(bytes[at]) { at += 1 }
         while at < bytes.count, NestedShellParser.isName(bytes[at]) { at += 1 }
-        guard at < bytes.count, bytes[at] == UInt8(ascii: "["), let end = bytes[at...].firstIndex(of: UInt8(ascii: "]")) else {
+        guard at < bytes.count, bytes[at] == UInt8(ascii: "["),
+            let end = bytes[at...].prefix(256).firstIndex(of: UInt8(ascii: "]"))
+        else {
             return at
         }
         return end + 1
