@@ -10,7 +10,7 @@ extension ShellEvaluator {
             changeFolder(call)
             return silent
         case "popd":
-            environment.folder = environment.folders.popLast() ?? nil
+            environment.enter([environment.folders.popLast() ?? startFolder])
             return silent
         case "eval":
             return runCode([Self.spaced(arguments)], as: "eval")
@@ -25,6 +25,7 @@ extension ShellEvaluator {
             readInput(call)
             return silent
         case "set":
+            setErrorHandling(arguments)
             if let dash = arguments.firstIndex(where: { $0.text == "--" }) {
                 environment.positional = Array(arguments[(dash + 1)...])
             } else if let first = arguments.first?.text, !first.hasPrefix("-"), !first.hasPrefix("+") {
@@ -68,24 +69,31 @@ extension ShellEvaluator {
     private func changeFolder(_ call: ShellCall) {
         if call.name == "pushd" { environment.folders.append(environment.folder) }
         guard let target = call.operands.first else {
-            if call.name == "cd" { environment.folder = ShellValue([.home]) }
+            if call.name == "cd" { environment.enter([ShellValue([.home])]) }
             return
         }
         if target.text == "-" {
-            environment.folder = nil
-            return
-        }
-        let path = ShellPath(target, in: environment.folder)
-        // A folder known only outside the block tells nothing: relative paths are then judged as the block writes them.
-        if path.startsUnknown && !path.isScratch || path.hasWildcard {
-            environment.folder = nil
-        } else if path.text.isEmpty {
-            environment.folder = nil
-        } else if path.isScratch || path.isHome {
-            let base = target.pieces.first.map { piece in if case .text = piece { false } else { true } } ?? false
-            environment.folder = base ? target : (environment.folder ?? ShellValue()) + ShellValue("/") + target
+            environment.enter([startFolder])
         } else {
-            environment.folder = ShellValue(path.text)
+            environment.enter(environment.allFolders.map { folder(target, from: $0) })
+        }
+    }
+
+    private func folder(_ target: ShellValue, from folder: ShellValue?) -> ShellValue? {
+        let path = ShellPath(target, in: folder)
+        // A folder known only outside the block tells nothing: relative paths are then judged as the block writes them.
+        if path.startsUnknown && !path.isScratch || path.hasWildcard || path.text.isEmpty { return nil }
+        guard path.isScratch || path.isHome else { return ShellValue(path.text) }
+        let isWhole = target.pieces.first.map { piece in if case .text = piece { false } else { true } } ?? false
+        return isWhole ? target : (folder ?? ShellValue()) + ShellValue("/") + target
+    }
+
+    /// `set -e` and `set +e`, also as one letter of several.
+    private func setErrorHandling(_ arguments: [ShellValue]) {
+        for (index, argument) in arguments.enumerated() {
+            guard let sign = argument.text.first, sign == "-" || sign == "+", argument.text != "--" else { continue }
+            let isNamed = argument.text.hasSuffix("o") && index + 1 < arguments.count && arguments[index + 1].text == "errexit"
+            if isNamed || argument.text.contains("e") { environment.goesOnAfterErrors = sign == "+" }
         }
     }
 

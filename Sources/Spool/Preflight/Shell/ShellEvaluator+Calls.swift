@@ -81,13 +81,17 @@ extension ShellEvaluator {
     }
 
     private func judgeWriting(_ values: [ShellValue], _ redirect: ShellRedirect) {
-        for value in values {
+        for value in values { judgeWriting(value, redirect) }
+        checkPlaceholders(values, at: redirect.position)
+    }
+
+    private func judgeWriting(_ value: ShellValue, _ redirect: ShellRedirect) {
+        inEachFolder {
             let path = ShellPath(value, in: environment.folder)
             let excerpt = "\(redirect.operation.rawValue) \(value.shown)"
             if path.isSensitive { hit(rules.sensitiveRedirect, at: redirect.position, excerpt: excerpt) }
             if path.isDevice { hit(rules.deviceRedirect, at: redirect.position, excerpt: excerpt) }
         }
-        checkPlaceholders(values, at: redirect.position)
     }
 
     /// Indexes of redirections that are `<NAME>`: `<` with a word that touches it, and a `>` that touches the word.
@@ -177,6 +181,12 @@ extension ShellEvaluator {
     }
 
     func declare(_ variant: String, _ arguments: [ShellAssignment]) -> [ShellValue] {
+        let flags = arguments.filter { $0.name == nil }.compactMap { $0.value?.plainText }.filter { $0.hasPrefix("-") }.joined()
+        if flags.contains("f") {
+            guard variant == "export" || flags.contains("x") else { return [ShellValue()] }
+            for name in arguments.compactMap(\.name) { environment.functions[name]?.isExported = true }
+            return [ShellValue()]
+        }
         for argument in arguments {
             guard let name = argument.name else {
                 for value in argument.value.map({ expandWhole($0) }) ?? [] {
@@ -214,18 +224,7 @@ extension ShellEvaluator {
         for word in words where !budget.isSpent { extend(&alternatives, by: expand(word)) { $0 += $1 } }
         sources.append((words, statement.redirects.last { $0.document != nil }?.document))
         defer { sources.removeLast() }
-        var outputs: [ShellValue] = []
-        let before = environment
-        var after: ShellEnvironment?
-        for alternative in alternatives where !alternative.isEmpty {
-            if after != nil { environment = before }
-            for output in execute(alternative, at: statement.position) where outputs.count < 8 && !outputs.contains(output) {
-                outputs.append(output)
-            }
-            merge(environment, into: &after)
-        }
-        if let after { environment = after }
-        return outputs.isEmpty ? [ShellValue()] : outputs
+        return inEachWay(alternatives.filter { !$0.isEmpty }) { execute($0, at: statement.position) }
     }
 
     /// Runs one command whose words are resolved, and returns what it prints.
@@ -244,10 +243,23 @@ extension ShellEvaluator {
         defer { nesting -= 1 }
         guard let written = first.literal else { return executeUnknown(words, at: position) }
         if written.isEmpty { return [ShellValue()] }
-        if !isProgram, let function = environment.functions[written] { return callFunction(function, written, words) }
+        if !isProgram, let functions = environment.functions[written] {
+            // nil: the program of that name.
+            let ways: [ShellFunction?] = functions.definitions + (functions.mayBeProgram ? [nil] : [])
+            return inEachWay(ways) { function in
+                function.map { callFunction($0, written, words) }
+                    ?? executeProgram(first, written, words, at: position, isHandedOn: isHandedOn)
+            }
+        }
         if environment.expandsAliases, !isProgram, let alias = environment.aliases[written] {
             return runCode([Self.spaced([alias] + words.dropFirst().map(Self.quoted))], as: "alias")
         }
+        return executeProgram(first, written, words, at: position, isHandedOn: isHandedOn)
+    }
+
+    private func executeProgram(
+        _ first: ShellValue, _ written: String, _ words: [ShellValue], at position: ShellPosition, isHandedOn: Bool
+    ) -> [ShellValue] {
         let path = ShellPath(first, in: environment.folder)
         if written.contains("/"), let code = files[path.key] { return runFile(code, words, at: position) }
         if written.contains("/"), !written.hasPrefix("/") {
@@ -274,7 +286,9 @@ extension ShellEvaluator {
             name = "mkfs"
         }
         let call = ShellCall(words, written: written, name: name, position: position)
-        for rule in rules.broken(by: call, self, isHandedOn: isHandedOn) { hit(rule, at: position, excerpt: call.shown) }
+        inEachFolder {
+            for rule in rules.broken(by: call, self, isHandedOn: isHandedOn) { hit(rule, at: position, excerpt: call.shown) }
+        }
         checkPlaceholders(of: call)
         if let output = runBuiltin(call) { return output }
         if let output = runWrapped(call) { return output }

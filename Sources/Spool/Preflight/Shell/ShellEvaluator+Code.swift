@@ -30,10 +30,12 @@ extension ShellEvaluator {
                 if error.isTooDeep { budget.end(.depth) }
                 continue
             }
-            let outer = pinned
+            let outer = (pinned, self.text)
             if place == nil, pinned == nil { pinned = sources.last?.words.first?.position }
+            texts += 1
+            self.text = texts
             for output in run(statements) where !outputs.contains(output) { outputs.append(output) }
-            pinned = outer
+            (pinned, self.text) = outer
         }
         return outputs.isEmpty ? [ShellValue()] : outputs
     }
@@ -106,11 +108,11 @@ extension ShellEvaluator {
 
     /// Runs code with its own positional parameters; what it sets ends with it.
     private func inFrame<R>(_ positional: [ShellValue], name: ShellValue?, _ body: () -> R) -> R {
-        let saved = environment
-        defer { environment = saved }
-        environment.positional = positional
-        environment.scriptName = name
-        return body()
+        inOtherProcess {
+            environment.positional = positional
+            environment.scriptName = name
+            return body()
+        }
     }
 
     /// A shell without a script: it runs what it reads.
@@ -205,8 +207,10 @@ extension ShellEvaluator {
         guard budget.spend(bytes: code.cost * 8) else { return }
         let text = coded(code)
         let finding = EmbeddedCode.examine(text, language)
-        if finding.deletes.contains(where: { isUndisposable($0) }) || finding.deletesMany {
-            hit(rules.embeddedDeletion, at: position, excerpt: EmbeddedCode.excerpt(text))
+        inEachFolder {
+            if finding.deletes.contains(where: { isUndisposable($0) }) || finding.deletesMany {
+                hit(rules.embeddedDeletion, at: position, excerpt: EmbeddedCode.excerpt(text))
+            }
         }
         if finding.runsDownload { hit(rules.downloadRun, at: position, excerpt: EmbeddedCode.excerpt(text)) }
         if finding.reads, streams.input.isTerminal {
@@ -217,8 +221,10 @@ extension ShellEvaluator {
         }
         let outer = pinned
         if pinned == nil { pinned = position }
-        for command in finding.commands { runCode([restored(command)], as: language.rawValue) }
-        for words in finding.calls { _ = execute(words.map { restored($0) }, at: position) }
+        inOtherProcess {
+            for command in finding.commands { runCode([restored(command)], as: language.rawValue) }
+            for words in finding.calls { _ = execute(words.map { restored($0) }, at: position, isProgram: true) }
+        }
         pinned = outer
     }
 

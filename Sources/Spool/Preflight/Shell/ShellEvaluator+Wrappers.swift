@@ -75,7 +75,7 @@ extension ShellEvaluator {
         case "ansible": return runAnsible(call)
         case "git" where call.operands.first?.text == "submodule": return runForeach(call)
         case "hyperfine": return runEach(call.operands, as: "hyperfine")
-        case "at", "batch": return runCode(streams.input.texts, as: call.name)
+        case "at", "batch": return inOtherProcess { runCode(streams.input.texts, as: call.name) }
         default: break
         }
         guard let candidates = WrapperRow.byName[call.name] else { return nil }
@@ -123,16 +123,17 @@ extension ShellEvaluator {
         if call.name == "docker", let name = call.value(of: ["--name"]), call.operands.first?.text == "run" {
             ownContainers.insert(name.text)
         }
-        if row.joins { return runCode([Self.spaced(words)], as: call.name) }
+        if row.joins { return runEach([Self.spaced(words)], as: call.name) }
         let inner = execute(words, at: call.position, isProgram: true)
         // `docker run -d` prints the container's number.
         if call.name == "docker", call.has(["-d", "--detach"]) { return [.unknown("$(docker run)", .own)] }
         return inner
     }
 
-    func runEach(_ codes: [ShellValue], as name: String) -> [ShellValue] {
+    /// Runs strings that a program hands to a shell of its own.
+    private func runEach(_ codes: [ShellValue], as name: String) -> [ShellValue] {
         var output = [ShellValue()]
-        for code in codes where !budget.isSpent { add(runCode([code], as: name), to: &output) }
+        for code in codes where !budget.isSpent { add(inOtherProcess { runCode([code], as: name) }, to: &output) }
         return output
     }
 
@@ -207,8 +208,10 @@ extension ShellEvaluator {
         if roots.isEmpty { roots = [ShellValue(".")] }
         let listed = roots.map { $0 + ShellValue([.text("/"), .glob("*")]) }
         if words.contains(where: { $0.text == "-delete" }) {
-            let isUnsafe = roots.contains { !ShellPath($0, in: environment.folder).isDisposable(made: made) }
-            if isUnsafe { hit(rules.handedDeletion, at: call.position, excerpt: call.shown) }
+            inEachFolder {
+                let isUnsafe = roots.contains { !ShellPath($0, in: environment.folder).isDisposable(made: made) }
+                if isUnsafe { hit(rules.handedDeletion, at: call.position, excerpt: call.shown) }
+            }
         }
         for (index, word) in words.enumerated() where ["-exec", "-execdir", "-ok", "-okdir"].contains(word.text) {
             let inner = words[(index + 1)...].prefix { $0.text != ";" && $0.text != "+" }
@@ -235,15 +238,13 @@ extension ShellEvaluator {
             words = words.dropFirst(valued.contains(text) ? 2 : 1)
         }
         let outer = streams
-        let folder = environment.folder
-        defer {
-            streams = outer
-            environment.folder = folder
+        defer { streams = outer }
+        return inOtherProcess(isElsewhere: true) {
+            environment.enter([nil])
+            if call.has(["-n", "-f"]) { streams.input = .closed }
+            if words.isEmpty { return runShellInput(call) }
+            return runCode([Self.spaced(Array(words))], as: "ssh")
         }
-        environment.folder = nil
-        if call.has(["-n", "-f"]) { streams.input = .closed }
-        if words.isEmpty { return runShellInput(call) }
-        return runCode([Self.spaced(Array(words))], as: "ssh")
     }
 
     private func runKubectl(_ call: ShellCall) -> [ShellValue]? {
@@ -253,7 +254,7 @@ extension ShellEvaluator {
         if !call.has(["-i", "--stdin"]) { streams.input = .closed }
         let dash = call.words.firstIndex { $0.text == "--" }
         let words = dash.map { Array(call.words[($0 + 1)...]) } ?? (verb == "exec" ? Array(call.operands.dropFirst(2)) : [])
-        return words.isEmpty ? nil : execute(words, at: call.position)
+        return words.isEmpty ? nil : execute(words, at: call.position, isProgram: true)
     }
 
     /// `nix develop -c CMD…`, `nix shell PKG -c CMD…`: everything behind -c.
@@ -261,7 +262,7 @@ extension ShellEvaluator {
         guard let index = call.words.firstIndex(where: { $0.text == "-c" || $0.text == "--command" }),
             index + 1 < call.words.count
         else { return nil }
-        return execute(Array(call.words[(index + 1)...]), at: call.position)
+        return execute(Array(call.words[(index + 1)...]), at: call.position, isProgram: true)
     }
 
     private func runAnsible(_ call: ShellCall) -> [ShellValue]? {
@@ -269,14 +270,14 @@ extension ShellEvaluator {
         guard ["shell", "command", "raw", "ansible.builtin.shell", "ansible.builtin.command", "script"].contains(module),
             !call.has(["-C", "--check"]), let code = call.value(of: ["-a", "--args"])
         else { return nil }
-        return runCode([code], as: "ansible")
+        return runEach([code], as: "ansible")
     }
 
     private func runForeach(_ call: ShellCall) -> [ShellValue]? {
         guard let index = call.operands.firstIndex(where: { $0.text == "foreach" }) else { return nil }
         let words = Array(call.operands[(index + 1)...])
         guard !words.isEmpty else { return nil }
-        return runCode([Self.spaced(words)], as: "git submodule foreach")
+        return runEach([Self.spaced(words)], as: "git submodule foreach")
     }
 }
 

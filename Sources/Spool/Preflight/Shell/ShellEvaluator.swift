@@ -22,6 +22,7 @@ final class ShellEvaluator {
 
     let rules: RuleBook
     let budget: ShellBudget
+    let startFolder: ShellValue?
     var environment = ShellEnvironment()
     var streams = ShellStreams()
     /// Content of files that the block wrote or downloaded, by normalised path.
@@ -48,13 +49,18 @@ final class ShellEvaluator {
     /// Assignments since the first trap, for code that runs when the block ends.
     var assignedLater: [String: ShellVariable] = [:]
     var descriptors = 0
-    var functions = 0
+    /// Strings that were run, and the one that is: 0 for the block itself.
+    var texts = 0
+    var text = 0
     /// The innermost function's variables before `local` hid them.
     var locals: [[String: ShellVariable?]] = []
 
-    init(rules: RuleBook, budget: ShellBudget = ShellBudget()) {
+    /// - Parameter folder: where the block runs; nil: the root of the repository.
+    init(rules: RuleBook, budget: ShellBudget = ShellBudget(), folder: ShellValue? = nil) {
         self.rules = rules
         self.budget = budget
+        startFolder = folder
+        environment.folder = folder
     }
 
     /// Judges a whole block.
@@ -77,7 +83,11 @@ final class ShellEvaluator {
     @discardableResult
     func run(_ statements: [ShellStatement]) -> [ShellValue] {
         var output = [ShellValue()]
-        for statement in statements where !budget.isSpent { add(run(statement), to: &output) }
+        for statement in statements where !budget.isSpent {
+            let start = environment.goesOnAfterErrors && Self.isFolderChange(statement) ? environment : nil
+            add(run(statement), to: &output)
+            if let start { environment.addFolders(of: start) }
+        }
         return output
     }
 
@@ -108,7 +118,9 @@ final class ShellEvaluator {
         defer { depth -= 1 }
         let outer = streams
         let targets = redirect(statement)
-        let output = run(statement.command, statement)
+        let output =
+            statement.isBackground
+            ? inSubshell { run(statement.command, statement) } : run(statement.command, statement)
         if !Self.isBareExec(statement) { streams = outer }
         guard !targets.isEmpty else { return output }
         for target in targets { write(output, to: target.path, appending: target.isAppending) }
@@ -128,8 +140,7 @@ final class ShellEvaluator {
         case .subshell(let body)?: return inSubshell { run(body) }
         case .group(let body)?: return run(body)
         case .conditional(let condition, let then, let otherwise)?:
-            let first = run(condition)
-            return joined(first, branches([then, otherwise ?? []]))
+            return choose(condition, then, otherwise ?? [])
         case .loop(let condition, let body)?: return loop { joined(run(condition), run(body)) }
         case .iteration(let name, let items, let body, let isSelect)?:
             return iterate(name, items, body, isSelect: isSelect, at: statement.position)
@@ -140,8 +151,8 @@ final class ShellEvaluator {
         case .sequence?: return chain(statement)
         case .pipe(let left, let right)?: return pipe(left, right)
         case .function(let name, let body)?:
-            functions += 1
-            environment.functions[name] = ShellFunction(body: body, identity: functions)
+            let identity = ShellFunctionIdentity(text: text, position: statement.position)
+            environment.functions[name] = ShellFunctions(definitions: [ShellFunction(body: body, identity: identity)])
             return [ShellValue()]
         case .declaration(let variant, let arguments)?: return declare(variant, arguments)
         case .evaluation(let words)?:
@@ -152,17 +163,32 @@ final class ShellEvaluator {
         }
     }
 
-    private static func leaves(_ statement: ShellStatement) -> Bool {
+    /// Whether what follows a statement is not reached behind it, also where it is a function that ends so (`die`).
+    private func leaves(_ statement: ShellStatement, depth: Int = 0) -> Bool {
         switch statement.command {
         case .call(_, let words)?:
-            return ["exit", "return", "continue", "break"].contains(words.first?.plainText ?? "")
-        case .group(let body)?: return body.last.map(leaves) ?? false
+            guard let name = words.first?.plainText else { return false }
+            if let functions = environment.functions[name] {
+                return depth < 4 && !functions.mayBeProgram
+                    && functions.definitions.allSatisfy { leaves($0.body, depth: depth + 1) && Self.exits($0.body) }
+            }
+            return ["exit", "return", "continue", "break"].contains(name)
+        case .group(let body)?: return body.last.map { leaves($0, depth: depth) } ?? false
         default: return false
         }
     }
 
+    /// A function's `return` ends no more than the function.
+    private static func exits(_ body: ShellStatement) -> Bool {
+        guard case .group(let statements)? = body.command, case .call(_, let words)? = statements.last?.command else {
+            return false
+        }
+        return words.first?.plainText != "return"
+    }
+
     /// `a && b || c`: each part is run in the state that the parts before it leave. What the later parts set is only possible
-    /// when the first is a test or when they follow `||`; after `cd x && …` the successful way counts.
+    /// when the first is a test or when they follow `||`; after `cd x && …` the successful way counts, but for the folder and
+    /// for functions: what a part that failed has left out does not end the block.
     private func chain(_ statement: ShellStatement) -> [ShellValue] {
         var parts: [(statement: ShellStatement, isOr: Bool)] = []
         var first = statement
@@ -170,21 +196,44 @@ final class ShellEvaluator {
             parts.append((right, isOr))
             first = left
         }
+        let start = environment
         var output = run(first)
         var isConditional = Self.isTest(first)
-        for part in parts.reversed() {
+        var mayFail = !isSure(first)
+        for (index, part) in parts.reversed().enumerated() {
             let before = environment
+            // What is on the left has failed, its `cd` too.
+            if part.isOr { environment.enter(start.allFolders) }
             add(run(part.statement), to: &output)
             isConditional = isConditional || part.isOr
-            if Self.leaves(part.statement) {
+            let isLast = index == parts.count - 1
+            if !isLast || environment.goesOnAfterErrors { mayFail = mayFail || !isSure(part.statement) }
+            if leaves(part.statement) {
                 environment = before
+                // `cd x || exit`: here it has not failed.
+                if part.isOr { mayFail = false }
             } else if isConditional {
-                let folder = part.isOr ? before.folder : environment.folder
-                merge(before)
-                environment.folder = folder
+                pay(for: before)
+                environment.merge(before, preferring: part.isOr ? before.folder : environment.folder)
+            } else {
+                environment.mergeFunctions(before)
             }
         }
+        if mayFail, environment.folder != start.folder { environment.addFolders(of: start) }
         return output
+    }
+
+    private static func isFolderChange(_ statement: ShellStatement) -> Bool {
+        guard case .call(_, let words)? = statement.command, let name = words.first?.plainText else { return false }
+        return name == "cd" || name == "pushd" || name == "popd"
+    }
+
+    /// Whether a part of `a && b` hardly ever fails, so that what stands behind it is what happens.
+    private func isSure(_ statement: ShellStatement) -> Bool {
+        guard case .call(_, let words)? = statement.command, let name = words.first?.plainText else { return false }
+        // `cd` into a folder of the block's own: it has run already.
+        if name == "cd" { return environment.folder.map { made.contains(ShellPath($0).key) } ?? false }
+        return ["mkdir", "echo", "printf", ":", "true", "export", "set", "umask"].contains(name)
     }
 
     private static func isTest(_ statement: ShellStatement) -> Bool {
@@ -201,14 +250,70 @@ final class ShellEvaluator {
         return body()
     }
 
-    private func branches(_ bodies: [[ShellStatement]]) -> [ShellValue] {
+    /// A process of its own: nothing that it sets comes back, and of the block's functions it knows those that were exported. They
+    /// are known to bash alone, so that the name may mean the program, too.
+    /// - Parameter isElsewhere: another machine, which knows none.
+    func inOtherProcess<R>(isElsewhere: Bool = false, _ body: () -> R) -> R {
+        inSubshell {
+            environment.functions = isElsewhere ? [:] : environment.functions.filter(\.value.isExported)
+            for name in environment.functions.keys { environment.functions[name]?.mayBeProgram = true }
+            environment.aliases = [:]
+            environment.goesOnAfterErrors = true
+            return body()
+        }
+    }
+
+    /// Does it for each folder that the block may be in.
+    func inEachFolder(_ body: () -> Void) {
+        let folder = environment.folder
+        defer { environment.folder = folder }
+        for other in environment.allFolders {
+            environment.folder = other
+            body()
+        }
+    }
+
+    /// Takes each way from the present state, and joins what the ways print and the states that they end in.
+    func inEachWay<Ways: Sequence>(_ ways: Ways, _ take: (Ways.Element) -> [ShellValue]) -> [ShellValue] {
         let before = environment
         var after: ShellEnvironment?
         var outputs: [ShellValue] = []
-        for body in bodies {
-            environment = before
+        for way in ways {
+            if after != nil { environment = before }
+            for output in take(way) where outputs.count < 8 && !outputs.contains(output) { outputs.append(output) }
+            merge(environment, into: &after)
+        }
+        environment = after ?? before
+        return outputs.isEmpty ? [ShellValue()] : outputs
+    }
+
+    /// `if`: where the condition is a `cd`, the other branch is taken in the folder that it did not leave.
+    private func choose(
+        _ condition: [ShellStatement], _ then: [ShellStatement], _ otherwise: [ShellStatement]
+    ) -> [ShellValue] {
+        let start = environment
+        let output = run(condition)
+        let passed = environment
+        var failed = environment
+        failed.enter(start.allFolders)
+        var isNegated = false
+        if let last = condition.last, case .call? = last.command {
+            isNegated = last.isNegated
+        } else {
+            failed.addFolders(of: passed)
+        }
+        return joined(output, branches([then, otherwise], from: isNegated ? [failed, passed] : [passed, failed]))
+    }
+
+    /// - Parameter states: what each of the bodies begins with.
+    private func branches(_ bodies: [[ShellStatement]], from states: [ShellEnvironment]) -> [ShellValue] {
+        let before = environment
+        var after: ShellEnvironment?
+        var outputs: [ShellValue] = []
+        for (body, state) in zip(bodies, states) {
+            environment = state
             for output in run(body) where outputs.count < 8 && !outputs.contains(output) { outputs.append(output) }
-            if let last = body.last, Self.leaves(last), bodies.count > 1 { continue }
+            if let last = body.last, leaves(last), bodies.count > 1 { continue }
             merge(environment, into: &after)
         }
         environment = after ?? before
@@ -217,12 +322,16 @@ final class ShellEvaluator {
 
     /// Joins the state with the one after another way through the same statements.
     func merge(_ other: ShellEnvironment) {
-        budget.spend(bytes: other.variables.count * ShellBudget.valueOverhead / 4)
+        pay(for: other)
         environment.merge(other)
     }
 
+    private func pay(for state: ShellEnvironment) {
+        budget.spend(bytes: (state.variables.count + state.functions.count) * ShellBudget.valueOverhead / 4)
+    }
+
     func merge(_ other: ShellEnvironment, into all: inout ShellEnvironment?) {
-        budget.spend(bytes: other.variables.count * ShellBudget.valueOverhead / 4)
+        pay(for: other)
         if all == nil { all = other } else { all?.merge(other) }
     }
 
@@ -281,7 +390,7 @@ final class ShellEvaluator {
         for item in items { for pattern in item.patterns { _ = expandWhole(pattern) } }
         let hasDefault = items.contains { $0.patterns.contains { $0.plainText == "*" } }
         if !hasDefault { bodies.append([]) }
-        return branches(bodies)
+        return branches(bodies, from: bodies.map { _ in environment })
     }
 
     private func pipe(_ left: ShellStatement, _ right: ShellStatement) -> [ShellValue] {
@@ -292,7 +401,11 @@ final class ShellEvaluator {
         streams.input = .text(text)
         defer { streams = outer }
         // bash runs the last stage in a subshell too; `lastpipe` and zsh do not, so what it sets is kept.
-        return run(right)
+        let before = environment
+        let output = run(right)
+        environment.enter(before.allFolders + environment.allFolders)
+        environment.mergeFunctions(before)
+        return output
     }
 
     // MARK: findings

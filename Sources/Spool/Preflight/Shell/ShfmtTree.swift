@@ -69,8 +69,7 @@ struct ShfmtTree {
             let (isPipe, isOr) = try operators.binary(node["Op"]?.integer)
             return isPipe ? .pipe(left, right) : .sequence(left, right, isOr: isOr)
         case "FuncDecl":
-            return .function(
-                name: node["Name"]?["Value"]?.text ?? "", body: try statement(try required(node, "Body")))
+            return function(node["Name"]?["Value"]?.text ?? "", try statement(try required(node, "Body")), at: position(node))
         case "DeclClause":
             return .declaration(variant: node["Variant"]?["Value"]?.text ?? "", arguments: try assignments(node["Args"]))
         case "TestClause", "ArithmCmd": return .evaluation(words: try expressionWords(node["X"]))
@@ -83,6 +82,19 @@ struct ShfmtTree {
             let name = try node["Name"].map(word)?.plainText
             return .coprocess(name: name, try statement(try required(node, "Stmt")))
         case let type: throw .nonsense("an unknown command node \(type)")
+        }
+    }
+
+    /// A function's body is one compound command. shfmt takes what `|`, `&&` and `||` join to it for a part of the body; for bash it
+    /// is joined to the definition (`f() { …; } | cat` defines nothing behind it).
+    private func function(_ name: String, _ body: ShellStatement, at position: ShellPosition) -> ShellCommand {
+        func definition(_ body: ShellStatement) -> ShellStatement {
+            ShellStatement(command: function(name, body, at: position), position: position)
+        }
+        switch body.command {
+        case .pipe(let left, let right)?: return .pipe(definition(left), right)
+        case .sequence(let left, let right, let isOr)?: return .sequence(definition(left), right, isOr: isOr)
+        default: return .function(name: name, body: body)
         }
     }
 
