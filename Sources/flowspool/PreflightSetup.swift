@@ -57,6 +57,8 @@ enum PreflightSetup {
             guard let place = try? PromptInPlace(path: file, sizeMax: sizeMax), place.bytes.count <= sizeMax else { return [] }
             let prompt = PromptFile.read(name: place.name, bytes: place.bytes)
             guard prompt.settings.execMode ?? ExecMode.script.rawValue == ExecMode.script.rawValue else { return [] }
+            // Where the repository is, from which a working folder is seen, is not known yet.
+            guard prompt.settings.cwd == nil else { return [] }
             return prompt.blocks.filter { !$0.marks.isSkipped }
         }
     }

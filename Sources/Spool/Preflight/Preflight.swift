@@ -210,6 +210,7 @@ public struct Preflight: Sendable {
                     advice: "install it, or mark the block for another shell"))
         }
         guard let shell else { return findings }
+        let folder = Self.folder(prompt.settings.cwd, in: context.repoRoot)
         let deadline = context.clock() + context.blocksSecondsMax
         for block in blocks {
             guard context.clock() < deadline else {
@@ -221,6 +222,8 @@ public struct Preflight: Sendable {
                         advice: "Make several prompts of it; it counts as a warning that no waiver lifts"))
                 break
             }
+            var block = block
+            block.folder = folder
             let result = await shell.check(block)
             refusal = refusal ?? result.refusal
             findings += result.findings
@@ -233,6 +236,18 @@ public struct Preflight: Sendable {
                     advice: "install it where the prompt runs, if the block does not bring it"))
         }
         return findings
+    }
+
+    /// The working folder, as the paths of a block are to be judged: from one in the repository they are as in its root, but that
+    /// deeper is further from what lies outside.
+    private static func folder(_ cwd: String?, in repoRoot: String) -> String? {
+        guard let cwd else { return nil }
+        func path(_ text: String) -> String { ShellPath(ShellValue(text)).text }
+        let root = path(repoRoot)
+        let folder = path(cwd.hasPrefix("/") ? cwd : repoRoot + "/" + cwd)
+        if folder == root { return nil }
+        // Relative: what a build folder is, and what lies outside, is told by how a path begins.
+        return folder.hasPrefix(root + "/") ? String(folder.dropFirst(root.count + 1)) : folder
     }
 
     private func isOnPath(_ name: String) -> Bool {

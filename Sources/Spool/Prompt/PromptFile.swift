@@ -16,6 +16,8 @@ public struct Block: Sendable, Hashable {
     /// Column by which the file's line is shifted against the block's (an indented fence), 0 for none.
     public var indent: Int
     public var marks: Marks
+    /// Where it runs, as its paths are to be judged: an absolute path, or one that leads out of the repository; nil: somewhere in it.
+    var folder: String?
 
     /// What the comments in a block's first five lines ask for (DESIGN "Execution").
     public struct Marks: Sendable, Hashable {

@@ -96,7 +96,7 @@ public struct ShellAnalyzer: Sendable {
 
     func digest(of block: Block) -> String {
         var hash = SHA256()
-        hash.update(Array("\(RuleTable.version)\0\(parser.identity)\0\(block.shell.rawValue)\0".utf8))
+        hash.update(Array("\(RuleTable.version)\0\(parser.identity)\0\(block.shell.rawValue)\0\(block.folder ?? "")\0".utf8))
         hash.update(Array(block.text.utf8))
         return hash.hex()
     }
@@ -130,7 +130,7 @@ public struct ShellAnalyzer: Sendable {
         let budget = ShellBudget(limits)
         func walked(_ statements: [ShellStatement]) -> (CachedReport, isLasting: Bool?) {
             budget.beginWalk()
-            let (findings, commands) = Self.findings(for: statements, text: text, book, budget)
+            let (findings, commands) = Self.findings(for: statements, text: text, book, budget, folder: block.folder)
             return (report(findings, commands, text), budget.shortage != .time)
         }
         switch parser.parse(text, meanwhile: meanwhile) {
@@ -157,9 +157,10 @@ public struct ShellAnalyzer: Sendable {
 
     /// The pure part: what a tree may do, without secrets.
     static func findings(
-        for statements: [ShellStatement], text: String, _ book: RuleBook, _ budget: ShellBudget = ShellBudget()
+        for statements: [ShellStatement], text: String, _ book: RuleBook, _ budget: ShellBudget = ShellBudget(),
+        folder: String? = nil
     ) -> ([CachedFinding], commands: Set<String>) {
-        let evaluator = ShellEvaluator(rules: book, budget: budget)
+        let evaluator = ShellEvaluator(rules: book, budget: budget, folder: folder.map { ShellValue($0) })
         evaluator.evaluate(statements)
         var columns = CharacterColumns(text)
         var findings = evaluator.hits.map { hit in
