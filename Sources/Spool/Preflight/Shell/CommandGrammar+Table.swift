@@ -9,7 +9,8 @@ extension CommandGrammar {
         ("time|gtime", "-f -o --format --output stop"), ("timeout|gtimeout", "-k -s --kill-after --signal stop"),
         ("nice", "-n --adjustment stop"), ("ionice", "-c -n --class --classdata stop"),
         ("stdbuf", "-i -o -e --input --output --error stop"), ("chrt", "-p -T -P -D stop"), ("taskset", "stop"),
-        ("strace|ltrace", "-e -o -p -s -u -E -a -I -O -S stop"), ("flock", "-w -E --timeout --conflict-exit-code -c stop"),
+        ("strace|ltrace", "-e -o -p -s -u -E -a -I -O -S stop"),
+        ("flock", "-w -E --timeout --conflict-exit-code -c --command stop"),
         ("chroot", "--userspec --groups stop"), ("nsenter", "-t --target -S -G --setuid --setgid stop"),
         ("unshare", "--setgroups -S -G -R -w stop"), ("setpriv", "--reuid --regid --groups stop"),
         (
@@ -62,7 +63,7 @@ extension CommandGrammar {
             "-f -C -T -X -b -g -H -I --file --directory --files-from"
                 + " --exclude --transform --strip-components --use-compress-program --owner --group --mode --exclude-from"
         ),
-        ("unzip", "-d -x -P"), ("dd", ""), ("setcap", ""),
+        ("unzip", "-d -x -P"), ("qemu-img", "-f -O -o -S -m -B -F -t -T -s --object"), ("dd", ""), ("setcap", ""),
         (
             "gpg|gpg2",
             "-o -u -r --output --homedir --recipient --local-user"
@@ -89,6 +90,11 @@ extension CommandGrammar {
             "git commit",
             "-m -F -C -c -t --message --file --reuse-message --reedit-message --template --author --date --fixup"
                 + " --squash --cleanup --trailer --pathspec-from-file -u= -S="
+        ),
+        (
+            "git clone",
+            "-b -o -u -c -j --branch --origin --upload-pack --config --jobs --depth --reference --shallow-since"
+                + " --shallow-exclude --filter --template --separate-git-dir --bundle-uri"
         ),
         ("git push", "-o --push-option --repo --receive-pack --exec"),
         (

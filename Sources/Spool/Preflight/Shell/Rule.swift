@@ -68,6 +68,10 @@ indirect enum ValueTest: Sendable {
     case system
     /// A path that must not be written without a warning.
     case sensitive
+    /// A path of another host, and what must hold of it there: `host:/etc/hosts`.
+    case remote(ValueTest)
+    /// A file or folder that the spool itself is run by.
+    case spoolControl
     /// A block device, or an unknown that is named as one.
     case device
     /// Neither below /dev nor unknown: an image file.
@@ -129,10 +133,12 @@ struct RuleMatcher {
                         && GlobPattern.matches($0, text)
             }
         case .undisposable:
-            return !value.isEmpty && !path(value).isDisposable(made: evaluator.made)
+            return !value.isEmpty && !evaluator.isDisposable(path(value))
         case .system:
             return path(value).isSystem
         case .sensitive: return path(value).isSensitive
+        case .remote(let test): return value.remotePath.map { holds(test, $0) } ?? false
+        case .spoolControl: return path(value).isSpoolControl
         case .device: return path(value).isDevice || Self.isNamedAsDevice(value)
         case .plainFile:
             let path = path(value)

@@ -42,6 +42,9 @@ extension RuleTable {
             when: .any([.operand(.tainted(.lookup)), .operand(.like("-1"))]), unless: .any([.option("-0 -l -L"), signalZero]),
             "ends processes that a pattern found", advice: "Keep the process number (pid=$!) and end that one"),
         Rule(
+            "kill-all", .serviceDown, "kill", when: .all([.option("-1"), .not(.operands(1))]), unless: .option("-0 -l -L"),
+            "ends every process that it may", advice: "Keep the process number (pid=$!) and end that one"),
+        Rule(
             "fuser", .serviceDown, "fuser", when: .option("-k --kill"), "ends every process that uses a file or port",
             advice: "Keep the process number (pid=$!) and end that one"),
         Rule(
@@ -97,7 +100,7 @@ extension RuleTable {
         Rule(
             "chmod-777", .privilege, "chmod",
             when: .all([
-                .option("-R --recursive"),
+                .any([.option("-R --recursive"), .handedOn, .operand(.sensitive)]),
                 .firstOperand(
                     .like(
                         "777 0777 00777 1777 2777 a+rwx a=rwx ugo+rwx ugo=rwx +rwx a+rwX a=rwX ugo+rwX a+w +w o+w ugo+w go+w o+rwx go+rwx a+rw ugo+rw o+rw 666 0666"

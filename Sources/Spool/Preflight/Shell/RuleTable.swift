@@ -4,7 +4,7 @@
 enum RuleTable {
     static let rows: [Rule] = files + disks + services + network + privilege + git + clusters + databases + interactive
     /// Changes whenever a rule or the evaluator does; part of every cache key.
-    static let version = 2
+    static let version = 3
 
     private static let deletionAdvice =
         "Delete only what the block made itself (mktemp -d), or a literal build folder; or waive this with a reason"
@@ -66,6 +66,14 @@ enum RuleTable {
             ]),
             "writes to a file of the system or of someone's login", advice: sensitiveAdvice),
         Rule(
+            "write-remote", .sensitivePathWrite, "scp|rsync", when: .all([.operands(2), .lastOperand(.remote(.sensitive))]),
+            unless: .option("-n --dry-run --list-only " + deletingOptions),
+            "writes to a file of another host's system, or of someone's login there", advice: sensitiveAdvice),
+        Rule(
+            "delete-control", .sensitivePathWrite, "rm|unlink|rmdir|truncate|shred|mv",
+            when: .operand(.spoolControl), "removes what the spool is run by",
+            advice: "Change the spool's settings by hand, or by the command `flowspool`; no prompt decides about the next one"),
+        Rule(
             // With --delete the finding is `rsync-delete`, and one is enough.
             "write-rsync", .sensitivePathWrite, "rsync", when: .all([.operands(2), .lastOperand(.sensitive)]),
             unless: .option("-n --dry-run --list-only " + deletingOptions),
@@ -123,6 +131,12 @@ enum RuleTable {
             when: .any([
                 .lastOperand(.device), .optionValue("-o", .device),
             ]), "writes to a block device", advice: diskAdvice),
+        Rule(
+            "download-to-device", .destructiveDisk, "curl|wget|aria2c",
+            when: .optionValue("-o -O --output --output-document --out", .device), "writes to a block device", advice: diskAdvice),
+        Rule(
+            "qemu-img", .destructiveDisk, "qemu-img convert|dd",
+            when: .any([.lastOperand(.device), .operand(.keyed("of", .device))]), "writes to a block device", advice: diskAdvice),
         Rule(
             "wipefs", .destructiveDisk, "wipefs", when: .option("-a --all -o --offset"), unless: .option("-n --no-act"),
             "erases file-system signatures", advice: diskAdvice),

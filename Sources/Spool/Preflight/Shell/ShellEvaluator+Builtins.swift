@@ -148,11 +148,13 @@ extension ShellEvaluator {
     private func filesChanged(_ call: ShellCall) -> [ShellValue] {
         switch call.name {
         case "mkdir": markMade(call.operands)
+        case "ln" where call.has(["-s", "--symbolic"]): markLink(call)
         case "install" where call.has(["-d", "--directory"]): markMade(call.operands)
         case "cp", "mv", "ln", "install":
             let target = call.value(of: ["-t", "--target-directory"])
             let sources = target == nil ? Array(call.operands.dropLast()) : call.operands
             guard let destination = target ?? call.operands.last else { break }
+            if call.name == "cp", call.has(["-a", "-r", "-R", "--archive", "--recursive"]) { markMade([destination]) }
             for source in sources {
                 guard let code = content(of: source) else { continue }
                 let name = ShellPath(source).components.last ?? ""
@@ -171,7 +173,32 @@ extension ShellEvaluator {
         return [ShellValue()]
     }
 
-    private func markMade(_ values: [ShellValue]) {
+    /// What is below a link is where the link leads.
+    private func markLink(_ call: ShellCall) {
+        guard let target = call.operands.first, !ShellPath(target, in: environment.folder).isDisposable(made: made) else {
+            return
+        }
+        let name = ShellPath(target).components.last ?? ""
+        let destination = call.operands.count > 1 ? call.operands[call.operands.count - 1] : ShellValue(name)
+        let path = ShellPath(destination, in: environment.folder)
+        links.formUnion([path.text, path.text + "/" + name])
+    }
+
+    /// `git clone` makes its folder; a download that is unpacked may have put a script anywhere.
+    func noteUnpacking(_ call: ShellCall) {
+        switch call.name {
+        case "git" where call.operands.first?.text == "clone": markMade(call.operands.suffix(1))
+        case "tar", "bsdtar", "unzip", "7z":
+            let archives = call.values(of: ["-f", "--file"]) + call.operands
+            let isDownload =
+                streams.input.taints.contains(.download)
+                || archives.contains { content(of: $0)?.contains { $0.taints.contains(.download) } ?? false }
+            if isDownload { hasUnpackedDownload = true }
+        default: break
+        }
+    }
+
+    private func markMade(_ values: some Sequence<ShellValue>) {
         for value in values {
             let path = ShellPath(value, in: environment.folder)
             if path.isAbsolute, path.components.first == "tmp", path.components.count >= 2, !path.components.contains("..") {

@@ -241,7 +241,8 @@ extension ShellEvaluator {
         }
         nesting += 1
         defer { nesting -= 1 }
-        guard let written = first.literal else { return executeUnknown(words, at: position) }
+        // `[` is a wildcard in any other word.
+        guard let written = first.pieces == [.glob("[")] ? "[" : first.literal else { return executeUnknown(words, at: position) }
         if written.isEmpty { return [ShellValue()] }
         if !isProgram, let functions = environment.functions[written] {
             // nil: the program of that name.
@@ -262,6 +263,9 @@ extension ShellEvaluator {
     ) -> [ShellValue] {
         let path = ShellPath(first, in: environment.folder)
         if written.contains("/"), let code = files[path.key] { return runFile(code, words, at: position) }
+        if written.contains("/"), isOfUnpackedDownload(first) {
+            hit(rules.downloadRun, at: position, excerpt: Self.spaced(words).shown)
+        }
         if written.contains("/"), !written.hasPrefix("/") {
             let name = String(written.split(separator: "/").last ?? "")
             return finish(words, names: [name], at: position, isHandedOn: isHandedOn)
@@ -290,6 +294,7 @@ extension ShellEvaluator {
             for rule in rules.broken(by: call, self, isHandedOn: isHandedOn) { hit(rule, at: position, excerpt: call.shown) }
         }
         checkPlaceholders(of: call)
+        noteUnpacking(call)
         if let output = runBuiltin(call) { return output }
         if let output = runWrapped(call) { return output }
         if let output = runInterpreter(call) { return output }

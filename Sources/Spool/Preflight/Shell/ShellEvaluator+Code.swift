@@ -106,6 +106,12 @@ extension ShellEvaluator {
         return output
     }
 
+    /// Whether a script may be one of those that were just unpacked: it is none of the block's own, and is named as a script is.
+    func isOfUnpackedDownload(_ script: ShellValue) -> Bool {
+        guard hasUnpackedDownload, let name = ShellPath(script).components.last else { return false }
+        return name.hasSuffix(".sh") || ["install", "setup", "configure", "bootstrap"].contains(name)
+    }
+
     /// Runs code with its own positional parameters; what it sets ends with it.
     private func inFrame<R>(_ positional: [ShellValue], name: ShellValue?, _ body: () -> R) -> R {
         inOtherProcess {
@@ -192,7 +198,10 @@ extension ShellEvaluator {
         }
         if let script = operands.first, !call.has(["-s"]), script.text != "-", script.text != "/dev/stdin" {
             if script.taints.contains(.download) { hit(rules.downloadRun, at: call.position, excerpt: call.shown) }
-            guard let code = content(of: script) else { return [.unknown("$(\(call.name))")] }
+            guard let code = content(of: script) else {
+                if isOfUnpackedDownload(script) { hit(rules.downloadRun, at: call.position, excerpt: call.shown) }
+                return [.unknown("$(\(call.name))")]
+            }
             return runFile(code, operands, at: call.position)
         }
         if streams.input.isTerminal {
@@ -231,7 +240,7 @@ extension ShellEvaluator {
     private func isUndisposable(_ deletion: EmbeddedCode.Deletion) -> Bool {
         guard let path = deletion.path else { return deletion.isTree }
         let place = ShellPath(restored(path), in: environment.folder)
-        if deletion.isTree { return !place.isDisposable(made: made) }
+        if deletion.isTree { return !isDisposable(place) }
         return place.isSystem || place.isHomeSecret
     }
 

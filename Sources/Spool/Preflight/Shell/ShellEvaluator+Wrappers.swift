@@ -29,7 +29,7 @@ struct WrapperRow: Sendable {
                 + "|proxychains4|entr|firejail|tini|dumb-init|pkexec|catchsegv|ccache|dbus-run-session|linux32|linux64|setarch"
                 + "|pdm-run|rtk|doppler-run|valgrind|perf-stat"),
         WrapperRow(command: "timeout|gtimeout|taskset|chrt|chroot|gosu|su-exec|s6-setuidgid|faketime|autossh-x", skip: 1),
-        WrapperRow(command: "flock", skip: 1, codeOptions: ["-c"]),
+        WrapperRow(command: "flock", skip: 1, codeOptions: ["-c", "--command"]),
         WrapperRow(command: "cross-env|dotenvx|dotenv", takesAssignments: true),
         WrapperRow(command: "su|runuser", codeOptions: ["-c", "--command"]),
         WrapperRow(command: "script", codeOptions: ["-c", "--command"]),
@@ -110,6 +110,8 @@ extension ShellEvaluator {
                 words.removeFirst()
             }
         }
+        // `flock FILE -c CODE`: behind the operand it is still the wrapper's.
+        if words.count > 1, row.codeOptions.contains(words[0].text) { return runEach([words[1]], as: call.name) }
         if words.isEmpty {
             // `sudo -i <<EOF`: a shell reads the input.
             if call.has(["-i", "-s", "--login", "--shell"]), call.name == "sudo" || call.name == "doas" {
@@ -206,10 +208,12 @@ extension ShellEvaluator {
         let isOption: (ShellValue) -> Bool = { $0.text.hasPrefix("-") || $0.text == "(" || $0.text == "!" || $0.text == "\\(" }
         var roots = Array(words.drop { ["-H", "-L", "-P"].contains($0.text) }.prefix { !isOption($0) })
         if roots.isEmpty { roots = [ShellValue(".")] }
-        let listed = roots.map { $0 + ShellValue([.text("/"), .glob("*")]) }
+        let name = Self.onlyName(words)
+        let listed = roots.map { $0 + ShellValue([.text("/"), name.map { .text($0) } ?? .glob("*")]) }
         if words.contains(where: { $0.text == "-delete" }) {
             inEachFolder {
-                let isUnsafe = roots.contains { !ShellPath($0, in: environment.folder).isDisposable(made: made) }
+                let deleted = name == nil ? roots : listed
+                let isUnsafe = deleted.contains { !isDisposable(ShellPath($0, in: environment.folder)) }
                 if isUnsafe { hit(rules.handedDeletion, at: call.position, excerpt: call.shown) }
             }
         }
@@ -227,6 +231,16 @@ extension ShellEvaluator {
             if path.isSensitive { hit(rules.sensitiveRedirect, at: call.position, excerpt: call.shown) }
         }
         return listed.map { $0 + ShellValue("\n") }
+    }
+
+    /// The one name of all that find lists, as in `find . -name __pycache__`; nil where it may list others.
+    private static func onlyName(_ words: [ShellValue]) -> String? {
+        let names = words.indices.filter { words[$0].text == "-name" }
+        let isWider = words.contains { ["-o", "-or", ",", "!", "-not"].contains($0.text) }
+        guard names.count == 1, !isWider, names[0] + 1 < words.count, let name = words[names[0] + 1].literal,
+            !name.contains(where: { "*?[/".contains($0) })
+        else { return nil }
+        return name
     }
 
     private func runRemote(_ call: ShellCall) -> [ShellValue]? {

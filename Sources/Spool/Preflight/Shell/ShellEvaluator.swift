@@ -29,6 +29,10 @@ final class ShellEvaluator {
     var files: [String: [ShellValue]] = [:]
     /// Literal folders below /tmp that the block made.
     var made: Set<String> = []
+    /// Links that the block made to what it did not make.
+    var links: Set<String> = []
+    /// The block has unpacked what it had downloaded: nobody knows what it has put where.
+    var hasUnpackedDownload = false
     /// Containers that the block started itself, by name.
     var ownContainers: Set<String> = []
     private(set) var hits: [ShellHit] = []
@@ -261,6 +265,11 @@ final class ShellEvaluator {
             environment.goesOnAfterErrors = true
             return body()
         }
+    }
+
+    /// Whether what is at a path may be deleted without a warning.
+    func isDisposable(_ path: ShellPath) -> Bool {
+        path.isDisposable(made: made) && (links.isEmpty || !path.parents.contains(where: links.contains))
     }
 
     /// Does it for each folder that the block may be in.

@@ -64,7 +64,7 @@ struct ShellPath: Sendable {
         ".cache", ".next", ".nuxt", ".output", ".svelte-kit", ".parcel-cache", ".turbo", ".vite", ".gradle", ".tox", ".nox",
         ".eggs", ".nyc_output", ".pytest_cache", ".mypy_cache", ".ruff_cache", "__pycache__", ".dart_tool", ".angular",
         ".webpack", ".docusaurus", "cmake-build-debug", "cmake-build-release", "storybook-static", "DerivedData",
-        ".coverage", ".ipynb_checkpoints", "bazel-bin", "bazel-out",
+        ".coverage", ".ipynb_checkpoints", ".venv", "venv", "bazel-bin", "bazel-out",
     ]
 
     /// Whether what is at this path may be deleted without a warning.
@@ -121,8 +121,23 @@ struct ShellPath: Sendable {
         return Self.homeSecrets.contains(first)
     }
 
-    /// Writing here changes the system, or how someone logs in.
-    var isSensitive: Bool { isSystem && !components.isEmpty || isHomeSecret }
+    /// What decides how the spool runs the next prompt: its settings, its ledger, the profile, the word that holds it.
+    var isSpoolControl: Bool {
+        guard let last = components.last else { return false }
+        return components.contains(".flowspool") || last.hasPrefix(".prompt-pipeline.") || last == "prompt_flow.config.json"
+            || last == "spool.yaml"
+    }
+
+    /// Writing here changes the system, how someone logs in, or what the spool does with the next prompt.
+    var isSensitive: Bool { isSystem || isHomeSecret || isSpoolControl }
+
+    /// The folders that the path leads through, itself left out.
+    var parents: [String] {
+        guard components.count > 1 else { return [] }
+        return (1..<min(components.count, Self.depthMax)).map {
+            (isAbsolute ? "/" : "") + components.prefix($0).joined(separator: "/")
+        }
+    }
 
     private static let harmlessDevices: Set<String> = [
         "null", "zero", "full", "random", "urandom", "stdin", "stdout", "stderr", "tty", "console", "ptmx", "fd", "shm", "tcp",

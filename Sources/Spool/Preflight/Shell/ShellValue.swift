@@ -172,6 +172,24 @@ struct ShellValue: Sendable, Hashable {
         return result
     }
 
+    /// The path behind `HOST:`, as scp and rsync read it: a relative one begins in the home folder there. nil: none of another host.
+    var remotePath: ShellValue? {
+        var rest = pieces[...]
+        while let piece = rest.popFirst() {
+            guard case .text(let text) = piece else { continue }
+            guard let end = text.firstIndex(where: { $0 == ":" || $0 == "/" }) else { continue }
+            let path = text[text.index(after: end)...]
+            guard text[end] == ":", !path.hasPrefix(":"), !path.hasPrefix("//") else { return nil }
+            let isHost = end != text.startIndex || rest.count + 1 < pieces.count
+            guard isHost else { return nil }
+            let value = ShellValue([.text(String(path))] + rest)
+            if path.hasPrefix("/") { return value }
+            return path.hasPrefix("~/")
+                ? ShellValue([.home, .text(String(path.dropFirst()))] + rest) : ShellValue([.home, .text("/")]) + value
+        }
+        return nil
+    }
+
     /// Without the newlines at the end, as command substitution takes them off.
     func trimmingNewlines() -> ShellValue {
         guard case .text(let text)? = pieces.last, text.last == "\n" else { return self }
