@@ -19,9 +19,20 @@ struct Git: Sendable {
     /// What git prints, without the final newline.
     ///
     /// - Parameter lock: a folder that is locked (flock(1)) while git runs, however many runners there are.
+    @discardableResult
     func callAsFunction(
         _ arguments: [String], in directory: String, adding more: [String: String] = [:], lock: String? = nil
     ) async throws(Failed) -> String {
+        var text = String(
+            decoding: try await bytes(arguments, in: directory, adding: more, lock: lock).prefix(8 << 20), as: UTF8.self)
+        while text.hasSuffix("\n") { text.removeLast() }
+        return text
+    }
+
+    /// What git prints, to the byte, up to the bound of a log.
+    func bytes(
+        _ arguments: [String], in directory: String, adding more: [String: String] = [:], lock: String? = nil
+    ) async throws(Failed) -> [UInt8] {
         var environment = environment.merging(more) { $1 }
         // A status must not write to the index of the user.
         environment["GIT_OPTIONAL_LOCKS"] = "0"
@@ -36,12 +47,17 @@ struct Git: Sendable {
                 executable: words[0], arguments: words.dropFirst() + arguments, environment: environment,
                 workingDirectory: directory, outputPath: output, errorPath: errors, timeoutSeconds: 300))
         guard result.ending == .exited(0) else {
-            let text = Self.read(errors)
+            var text = String(decoding: ProcessTable.read(errors, bytesMax: 8 << 20) ?? [], as: UTF8.self)
+            while text.hasSuffix("\n") { text.removeLast() }
             let verb = arguments.first { !$0.hasPrefix("-") } ?? "git"
             throw Failed(
                 description: "git \(verb): \(text.isEmpty ? "\(result.ending)" : printable(text))", cause: result.cause)
         }
-        return Self.read(output)
+        // Half an answer must not pass for “no changes”: what has changes is kept.
+        guard result.outputTrouble == nil, let text = ProcessTable.read(output, bytesMax: OutputLog.bytesMaxDefault) else {
+            throw Failed(description: "git: \(result.outputTrouble ?? "its output cannot be read")")
+        }
+        return text
     }
 
     /// Takes away what git printed.
@@ -49,12 +65,6 @@ struct Git: Sendable {
         // What cannot be removed stays in the run folder, which is harmless.
         for name in ["git.out", "git.err", "git.index"] { try? folder.directory.remove(name) }
         try? FileManager.default.removeItem(atPath: folder.path + "/git.objects")
-    }
-
-    private static func read(_ path: String) -> String {
-        var text = String(decoding: ProcessTable.read(path, bytesMax: 8 << 20) ?? [], as: UTF8.self)
-        while text.hasSuffix("\n") { text.removeLast() }
-        return text
     }
 }
 
@@ -133,17 +143,38 @@ struct WorkingTree: Sendable {
         return WorkingTree(root: path, directory: isThere ? inside : path, branch: branch, base: base, repository: repository)
     }
 
-    /// Removes a worktree without changes, with its branch; one that has changes is kept.
+    /// Removes a worktree in which nothing was written, with its branch; one that has changes is kept. No file and no commit that is
+    /// nowhere else goes with it: one that git ignores is one, too.
     ///
     /// - Returns: whether it was kept.
     func settle(_ git: Git) async throws(Git.Failed) -> Bool {
         guard let branch, let base, let repository else { return false }
-        let changes = try await git(["status", "--porcelain", "--untracked-files=normal"], in: root)
-        let head = try await git(["rev-parse", "HEAD"], in: root)
-        if !changes.isEmpty || head != base { return true }
+        let asked = ["status", "--porcelain", "--ignored", "--untracked-files=normal", "--ignore-submodules=none"]
+        if try await !git(asked, in: root).isEmpty { return true }
+        for name in ["HEAD", "refs/heads/" + branch] where try await git(["rev-parse", "--verify", name], in: root) != base {
+            return true
+        }
+        if try await hasFilesInSubmodules(git) { return true }
         try await repository.alone(git, ["worktree", "remove", root])
         try await repository.alone(git, ["branch", "--quiet", "-D", branch])
         return false
+    }
+
+    /// A new worktree has the folders of submodules, empty. git looks into none of them, neither for changes nor before it removes them.
+    private func hasFilesInSubmodules(_ git: Git) async throws(Git.Failed) -> Bool {
+        let entries = try await git.bytes(["ls-files", "--stage", "-z"], in: root)
+        guard entries.count < OutputLog.bytesMaxDefault / 2 else {
+            throw Git.Failed(description: "git ls-files: \(printable(root)) has too many files to look for submodules")
+        }
+        return entries.split(separator: 0).contains { entry in
+            guard entry.starts(with: "160000 ".utf8), let tab = entry.firstIndex(of: UInt8(ascii: "\t")) else { return false }
+            let path = root + "/" + String(decoding: entry[(tab + 1)...], as: UTF8.self)
+            var info = stat()
+            guard lstat(path, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else { return false }
+            // One that cannot be looked into may hold anything.
+            guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return true }
+            return !names.isEmpty
+        }
     }
 
     /// The state of all files of a working tree, ignored ones apart, as one name: equal names, equal trees.

@@ -74,10 +74,12 @@ final class AgentBench: Sendable {
 
     func run(
         _ prompt: String, _ yaml: String = "", job: Int64 = 1, timeoutSeconds: Double = 60, meter: UsageMeter = UsageMeter(),
-        now: Int64 = 1_767_323_045_000, executor: any Executor = LocalExecutor(graceSeconds: 1)
+        now: Int64 = 1_767_323_045_000, executor: any Executor = LocalExecutor(graceSeconds: 1), spool: String? = nil,
+        environment: [String: String] = [:]
     ) async throws -> AttemptResult {
         let runner = AgentRunner(
-            context: try context(yaml), meter: meter, clock: FixedWall(wall: now), timeZone: .gmt)
+            context: try context(yaml, environment: environment), meter: meter, spoolPath: spool, clock: FixedWall(wall: now),
+            timeZone: .gmt)
         return await runner.run(request(prompt, job: job, timeoutSeconds: timeoutSeconds), on: executor) { _ in }
     }
 }

@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+@testable import Spool
+
+/// What becomes of the folders that agents work in: with real git, in a repository of the test's own.
+@Suite struct WorkingTreeTests {
+    private let bench = AgentBench()
+    private let yaml = "runners: {mine: {command: [mine]}}"
+
+    private func prompt(_ yaml: String) -> String { "---\n\(yaml)\n---\n\nFix it.\n" }
+
+    private func branches() async -> [String] {
+        await bench.git("branch", "--list", "--format=%(refname:short)", "flowspool/*")
+        return bench.scratch.text("git").split(separator: "\n").map(String.init)
+    }
+
+    private func commit(_ files: [String: String]) async throws {
+        for (name, text) in files {
+            let path = bench.repo + "/" + name
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: URL(filePath: path))
+        }
+        await bench.git("add", "--force", ".")
+        await bench.git("commit", "-qm", "more")
+    }
+
+    /// A submodule's folder in a new worktree is empty, and git neither looks into it nor spares it.
+    private func addSubmodule() async {
+        bench.program("git", "exec /usr/bin/git -c protocol.file.allow=always \"$@\"")
+        await bench.git("clone", "-q", "--bare", ".", bench.scratch.file("other.git"))
+        await bench.git("submodule", "--quiet", "add", bench.scratch.file("other.git"), "sub")
+        await bench.git("commit", "-qm", "sub")
+    }
+
+    @Test(arguments: [
+        "mkdir build; echo report > build/report.txt", "echo report > sub/report.txt", "echo report > info.log",
+        "echo report > report.txt; git add .; git commit -qm done; git checkout -q --detach HEAD~",
+        "git init -q nested; echo report > nested/report.txt",
+    ])
+    func fileThatGitDoesNotName_isKeptAllTheSame(_ work: String) async throws {
+        await bench.makeRepository()
+        try await commit([".gitignore": "build/\n*.log\n"])
+        await addSubmodule()
+        bench.program("mine", "cat >/dev/null; (\(work)) >&2; echo done")
+        let result = try await bench.run(prompt("isolation: worktree"), yaml)
+        #expect(result.outcome == .success, "\(result.message)")
+        let tree = try #require(result.usage?.worktree)
+        #expect(result.message == "mine finished; its changes are in \(tree)")
+        #expect(await branches() == ["flowspool/job-1-1"])
+        let isThere = try FileManager.default.subpathsOfDirectory(atPath: tree).contains {
+            $0.hasSuffix("report.txt") || $0 == "info.log"
+        }
+        await bench.git("ls-tree", "--name-only", "flowspool/job-1-1")
+        #expect(isThere || bench.scratch.text("git").contains("report.txt"))
+    }
+
+    /// With all that git leaves out: nothing of it makes a tree that nobody has written to a changed one.
+    @Test func worktreeWithoutAnythingNew_isRemovedWithItsBranch() async throws {
+        await bench.makeRepository()
+        try await commit([".gitignore": "build/\nkept.log\n", "kept.log": "tracked\n"])
+        await addSubmodule()
+        bench.program("mine", "cat >/dev/null; pwd")
+        let result = try await bench.run(prompt("isolation: worktree"), yaml)
+        #expect(result.outcome == .success && result.usage?.worktree == nil, "\(result)")
+        #expect(await branches() == [])
+        #expect(!FileManager.default.fileExists(atPath: bench.scratch.file("runs/1/job-1-1")))
+    }
+
+    /// An answer of git that the disk did not take says nothing of changes.
+    @Test func worktreeOfWhichGitCannotTell_isKept() async throws {
+        await bench.makeRepository()
+        bench.program("mine", "cat >/dev/null; echo new > b.txt; echo done")
+        bench.program("git", "/usr/bin/git \"$@\" || exit; [[ $1 != status ]] || rm $D/runs/1/git.out")
+        let result = try await bench.run(prompt("isolation: worktree"), yaml)
+        #expect(result.usage?.worktree == bench.scratch.file("runs/1/job-1-1"))
+    }
+}
