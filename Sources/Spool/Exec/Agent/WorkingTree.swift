@@ -200,7 +200,13 @@ struct WorkingTree: Sendable {
         let environment = ["GIT_INDEX_FILE": index, "GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects]
         var paths = ["add", "--all", "--", "."]
         if let spool = spool.flatMap(realPath), spool.hasPrefix(top + "/") {
-            paths.append(":(exclude,top)" + spool.dropFirst(top.count + 1))
+            let spool = String(spool.dropFirst(top.count + 1))
+            // What is tracked of it is in neither of two states.
+            let forget = ["rm", "-r", "--force", "--quiet", "--cached", "--ignore-unmatch", "--", ":(top,literal)" + spool]
+            try await git(forget, in: top, adding: environment)
+            // git refuses to leave out what its ignore files leave out already. Exit 1 says that they do not.
+            let isIgnored = ["check-ignore", "--quiet", "--no-index", "--", spool]
+            if (try? await git(isIgnored, in: top, adding: environment)) == nil { paths.append(":(exclude,top,literal)" + spool) }
         }
         _ = try await git(paths, in: top, adding: environment)
         let tree = try await git(["write-tree"], in: top, adding: environment)

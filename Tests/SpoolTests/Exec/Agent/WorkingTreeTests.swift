@@ -76,4 +76,27 @@ import Testing
         let result = try await bench.run(prompt("isolation: worktree"), yaml)
         #expect(result.usage?.worktree == bench.scratch.file("runs/1/job-1-1"))
     }
+
+    /// The spool in the repository is no part of the diff, however the repository treats it.
+    @Test(arguments: [
+        ("spool/\n", false), ("spool\n", false), ("*\n", false), ("", false), ("", true), ("spool/\n", true), ("/in/\n", false),
+        ("spool/*\n!spool/ledger\n", false),
+    ])
+    func requiredDiff_whereTheSpoolIsInTheRepository(_ ignored: String, _ isTracked: Bool) async throws {
+        await bench.makeRepository()
+        let spool = bench.repo + (ignored == "/in/\n" ? "/in/spool" : "/spool")
+        try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: true)
+        try Data("1".utf8).write(to: URL(filePath: spool + "/ledger"))
+        if isTracked { await bench.git("add", ".") }
+        try await commit([".gitignore": ignored])
+        if !isTracked { await bench.git("rm", "-rq", "--cached", "--ignore-unmatch", spool) }
+        await bench.git("commit", "-qm", "without")
+        bench.program("mine", "cat >/dev/null; date +%N > \(spool)/ledger; date +%N > \(spool)/new; pwd")
+        let gate = prompt("verify: {diff: required}")
+        let unchanged = try await bench.run(gate, yaml, spool: spool)
+        #expect(unchanged.message == "completion gate: the working tree has not changed")
+        bench.program("mine", "cat >/dev/null; date +%N > a.txt; pwd")
+        let changed = try await bench.run(gate, yaml, job: 2, spool: spool)
+        #expect(changed.outcome == .success, "\(changed.message)")
+    }
 }
