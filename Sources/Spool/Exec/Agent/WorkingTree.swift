@@ -90,8 +90,22 @@ struct WorkingTree: Sendable {
 
         /// Runs a git command that reads or writes the list of worktrees. git locks that list nowhere: one `worktree add` that meets
         /// the half-written entry of another one fails ("failed to read .git/worktrees/…/commondir: Success").
-        func alone(_ git: Git, _ arguments: [String]) async throws(Git.Failed) {
-            _ = try await git(arguments, in: top, lock: commonDirectory)
+        @discardableResult
+        func alone(_ git: Git, _ arguments: [String]) async throws(Git.Failed) -> String {
+            try await git(arguments, in: top, lock: commonDirectory)
+        }
+
+        /// Takes a worktree off the list whose folder is gone, as it is where somebody has removed the spool, and its branch, unless that
+        /// has commits of its own. Until then git makes no other one at its path.
+        func forget(_ path: String, _ git: Git) async throws(Git.Failed) {
+            for entry in try await alone(git, ["worktree", "list", "--porcelain"]).split(separator: "\n\n") {
+                let lines = entry.split(separator: "\n")
+                guard lines.contains(where: { $0 == "worktree " + path }) else { continue }
+                try await alone(git, ["worktree", "remove", path])
+                let branch = lines.first { $0.hasPrefix("branch refs/heads/flowspool/") }
+                // It stays where its commits are nowhere else.
+                if let branch { _ = try? await alone(git, ["branch", "--quiet", "-d", String(branch.dropFirst(18))]) }
+            }
         }
     }
 
@@ -117,6 +131,8 @@ struct WorkingTree: Sendable {
             throw Git.Failed(description: "isolation: worktree needs a git repository, and \(printable(directory)) is in none")
         }
         let base = try await git(["rev-parse", "--verify", "HEAD"], in: top)
+        let repository = Repository(
+            top: top, commonDirectory: try await git(["rev-parse", "--path-format=absolute", "--git-common-dir"], in: top))
         // Named after nothing that a prompt says; unique even where a ledger was begun anew.
         var name = "job-\(job)-\(attempt)"
         var number = 2
@@ -126,6 +142,7 @@ struct WorkingTree: Sendable {
         }
         var branch = "flowspool/" + name
         let path = parent + "/" + name
+        try await repository.forget((realPath(parent) ?? parent) + "/" + name, git)
         let taken = try await git(["for-each-ref", "--format=%(refname:short)", "refs/heads/flowspool/"], in: top)
         let names = Set(taken.split(separator: "\n").map(String.init))
         number = 2
@@ -133,9 +150,17 @@ struct WorkingTree: Sendable {
             branch = "flowspool/\(name)-\(number)"
             number += 1
         }
-        let repository = Repository(
-            top: top, commonDirectory: try await git(["rev-parse", "--path-format=absolute", "--git-common-dir"], in: top))
-        try await repository.alone(git, ["worktree", "add", "--quiet", "-b", branch, path, base])
+        do throws(Git.Failed) {
+            try await repository.alone(git, ["worktree", "add", "--quiet", "-b", branch, path, base])
+        } catch {
+            // git makes the branch first, and a hook can fail when all is there. Not even a cancelled attempt leaves them behind.
+            await Task { [branch] in
+                // Nothing of them has to be there.
+                _ = try? await repository.alone(git, ["worktree", "remove", path])
+                _ = try? await repository.alone(git, ["branch", "--quiet", "-d", branch])
+            }.value
+            throw error
+        }
         let below = (realPath(directory) ?? directory).dropFirst(top.count)
         var info = stat()
         let inside = path + below

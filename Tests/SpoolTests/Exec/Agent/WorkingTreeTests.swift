@@ -77,6 +77,38 @@ import Testing
         #expect(result.usage?.worktree == bench.scratch.file("runs/1/job-1-1"))
     }
 
+    @Test func spoolMadeAnew_getsItsWorktree_andLeavesNoBranchOfTheOldOne() async throws {
+        await bench.makeRepository()
+        bench.program("mine", "cat >/dev/null; echo changed > a.txt; pwd")
+        let first = try await bench.run(prompt("isolation: worktree"), yaml)
+        let tree = try #require(first.usage?.worktree)
+        try FileManager.default.removeItem(atPath: bench.scratch.file("runs/1"))
+        let second = try await bench.run(prompt("isolation: worktree"), yaml)
+        #expect(second.outcome == .success && second.usage?.worktree == tree, "\(second.message)")
+        #expect(second.usage?.branch == "flowspool/job-1-1")
+        #expect(await branches() == ["flowspool/job-1-1"])
+        // Commits are not lost with the folder that they were made in.
+        bench.program("mine", "cat >/dev/null; echo more > a.txt; git commit -qam kept; pwd")
+        try FileManager.default.removeItem(atPath: bench.scratch.file("runs/1"))
+        _ = try await bench.run(prompt("isolation: worktree"), yaml)
+        try FileManager.default.removeItem(atPath: bench.scratch.file("runs/1"))
+        let last = try await bench.run(prompt("isolation: worktree"), yaml)
+        #expect(last.outcome == .success && last.usage?.branch == "flowspool/job-1-1-2", "\(last.message)")
+        #expect(await branches() == ["flowspool/job-1-1", "flowspool/job-1-1-2"])
+    }
+
+    @Test func worktreeThatCannotBeMade_leavesNoBranch() async throws {
+        await bench.makeRepository()
+        bench.plays("codex", out: AgentStreams.codexSuccess)
+        let hook = bench.repo + "/.git/hooks/post-checkout"
+        try Data("#!/bin/sh\nexit 3\n".utf8).write(to: URL(filePath: hook))
+        chmod(hook, 0o755)
+        let result = try await bench.run(prompt("runner: codex\nisolation: worktree"))
+        #expect(result.failureClass == .runner)
+        #expect(await branches() == [])
+        #expect(!FileManager.default.fileExists(atPath: bench.scratch.file("runs/1/job-1-1")))
+    }
+
     /// The spool in the repository is no part of the diff, however the repository treats it.
     @Test(arguments: [
         ("spool/\n", false), ("spool\n", false), ("*\n", false), ("", false), ("", true), ("spool/\n", true), ("/in/\n", false),
