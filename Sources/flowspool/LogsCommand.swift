@@ -1,5 +1,5 @@
-// `flowspool logs JOB`: what the blocks of a job printed, in order. With -f it follows until the job is over, through an inotify
-// watch of its own on the run folder. At a terminal, output that could steer the terminal is made harmless.
+// `flowspool logs JOB`: what the blocks of a job printed, in order; of an agent or a model, what it printed and answered. With -f it
+// follows until the job is over, through an inotify watch of its own on the run folder.
 
 import ArgumentParser
 import Foundation
@@ -11,7 +11,8 @@ struct LogsCommand: AsyncParsableCommand {
         abstract: "Print what a job's blocks printed.",
         discussion: """
             Standard output gets the bytes of the logs; which block they are from is said on standard error.
-            Without --attempt: the last attempt.
+            Of an agent: its transcript and what it wrote to standard error; of a model its answer. What
+            `verify.command` printed comes last. Without --attempt: the last attempt.
 
             EXAMPLE
               flowspool logs 12
@@ -44,7 +45,7 @@ struct LogsCommand: AsyncParsableCommand {
             } else {
                 let attempts = try ledger.read { try $0.attempts(of: found.id) }
                 guard let chosen = try choose(attempts, found) else { return }
-                try printer.printNew(in: spool.root.pathOf(chosen.runDirectory), attempt: chosen.attempt)
+                try printer.printNew(in: spool.root.pathOf(chosen.runDirectory), of: chosen, mode: found.mode)
                 if printer.printed == 0 { try explainNothing(chosen, found, spool) }
             }
         }
@@ -93,7 +94,7 @@ struct LogsCommand: AsyncParsableCommand {
                 }
                 let path = spool.root.pathOf(record.runDirectory)
                 if watched.insert(record.runDirectory).inserted { changes.watch(path) }
-                try printer.printNew(in: path, attempt: record.attempt)
+                try printer.printNew(in: path, of: record, mode: job?.mode)
             }
             let isOver = job?.state.isTerminal ?? true
             let isAttemptOver =
@@ -101,93 +102,5 @@ struct LogsCommand: AsyncParsableCommand {
             if isOver || isAttemptOver { return }
             changes.wait(milliseconds: 1000)
         }
-    }
-}
-
-/// Prints the logs of run folders, each byte once.
-final class LogPrinter {
-    private let onlyBlock: Int?
-    private var offsets: [String: off_t] = [:]
-    private var last = ""
-    private let isTerminal = Terminal.isOutput
-    private var filter = TerminalFilter()
-    /// Bytes printed so far.
-    private(set) var printed = 0
-
-    init(onlyBlock: Int?) { self.onlyBlock = onlyBlock }
-
-    /// Prints what has been added to the logs in this folder since the last call.
-    func printNew(in folder: String, attempt: Int) throws {
-        for name in Self.logs(in: folder) where onlyBlock == nil || Self.number(name) == onlyBlock {
-            let path = folder + "/" + name
-            let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-            guard descriptor >= 0 else { continue }  // Gone or unreadable now; the next look may find it.
-            defer { close(descriptor) }
-            var buffer = [UInt8](repeating: 0, count: 64 << 10)
-            while true {
-                let count = pread(descriptor, &buffer, buffer.count, offsets[path] ?? 0)
-                guard count > 0 else { break }
-                if last != path {
-                    StandardError.write(
-                        "\(last.isEmpty ? "" : "\n")==> attempt \(attempt), block \(Self.number(name) ?? 0) <==\n")
-                    last = path
-                }
-                offsets[path, default: 0] += off_t(count)
-                printed += count
-                try StandardOutput.write(bytes: isTerminal ? filter.clean(buffer[..<count]) : Array(buffer[..<count]))
-            }
-        }
-    }
-
-    /// `block-001.log` → 1
-    private static func number(_ name: String) -> Int? {
-        guard name.hasPrefix("block-"), name.hasSuffix(".log") else { return nil }
-        return Int(name.dropFirst(6).dropLast(4))
-    }
-
-    private static func logs(in folder: String) -> [String] {
-        guard let stream = opendir(folder) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if number(name) != nil { names.append(name) }
-        }
-        return names.sorted { (number($0) ?? 0) < (number($1) ?? 0) }
-    }
-}
-
-/// Takes from a stream of bytes what could steer a terminal: all control characters but newline, tab and carriage return, and all
-/// escape sequences but colours (ECMA-48 SGR).
-struct TerminalFilter {
-    private enum State { case text, escape, sequence([UInt8]) }
-    private var state = State.text
-
-    mutating func clean(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        var out: [UInt8] = []
-        out.reserveCapacity(bytes.count)
-        for byte in bytes {
-            switch state {
-            case .text:
-                if byte == 0x1B {
-                    state = .escape
-                } else if byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09 || byte == 0x0D {
-                    out.append(byte)
-                }
-            case .escape:
-                state = byte == UInt8(ascii: "[") ? .sequence([]) : .text
-            case .sequence(let parameters):
-                if (0x20...0x3F).contains(byte), parameters.count < 32 {
-                    state = .sequence(parameters + [byte])
-                } else {
-                    let isColour = byte == UInt8(ascii: "m") && parameters.allSatisfy { (0x30...0x3B).contains($0) }
-                    if isColour { out += [0x1B, UInt8(ascii: "[")] + parameters + [byte] }
-                    state = .text
-                }
-            }
-        }
-        return out
     }
 }

@@ -57,3 +57,58 @@ struct TextTable {
         }
     }
 }
+
+/// Takes from a stream of bytes what could steer a terminal: all control characters but newline, tab and carriage return, and all
+/// escape sequences but colours (ECMA-48 SGR).
+struct TerminalFilter {
+    private enum State { case text, escape, sequence([UInt8]), wide }
+    private var state = State.text
+
+    /// Text that is to be printed to the byte, as far as standard output is no terminal.
+    static func output(_ text: String) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        guard Terminal.isOutput else { return bytes }
+        var filter = TerminalFilter()
+        return filter.clean(bytes[...])
+    }
+
+    mutating func clean(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
+        for byte in bytes {
+            switch state {
+            case .text: take(byte, &out)
+            case .wide:
+                // U+0080 to U+009F are control characters, too; U+009B begins a sequence.
+                state = byte == 0x9B ? .sequence([]) : .text
+                guard !(0x80...0x9F).contains(byte) else { continue }
+                out.append(Self.wideLead)
+                take(byte, &out)
+            case .escape:
+                state = byte == UInt8(ascii: "[") ? .sequence([]) : .text
+            case .sequence(let parameters):
+                if (0x20...0x3F).contains(byte), parameters.count < 32 {
+                    state = .sequence(parameters + [byte])
+                } else {
+                    let isColour = byte == UInt8(ascii: "m") && parameters.allSatisfy { (0x30...0x3B).contains($0) }
+                    if isColour { out += [0x1B, UInt8(ascii: "[")] + parameters + [byte] }
+                    state = .text
+                }
+            }
+        }
+        return out
+    }
+
+    /// First byte of U+0080 to U+00BF in UTF-8.
+    private static let wideLead: UInt8 = 0xC2
+
+    private mutating func take(_ byte: UInt8, _ out: inout [UInt8]) {
+        if byte == 0x1B {
+            state = .escape
+        } else if byte == Self.wideLead {
+            state = .wide
+        } else if byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09 || byte == 0x0D {
+            out.append(byte)
+        }
+    }
+}

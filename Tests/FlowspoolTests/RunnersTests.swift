@@ -103,4 +103,86 @@ import Testing
             }
         }
     }
+
+    // MARK: Logs
+
+    private static let mine = "runners:\n  mine: {command: [mine]}\n"
+
+    private static func mine(_ more: String = "", _ body: String = "Go.") -> String {
+        "---\nexec_mode: agent\nrunner: mine\n\(more)---\n\(body)\n"
+    }
+
+    @Test func logs_ofAnAgent_areItsTranscript_itsErrors_andThoseOfTheGate() async throws {
+        try await with(["mine": "printf 'said \\033]0;title\\007it\\n'; echo trouble >&2"]) { sandbox, environment async throws in
+            try sandbox.folder.write(Self.mine, to: "spool/.flowspool/spool.yaml")
+            try sandbox.drop(Self.mine("verify: {command: echo checked; exit 3}\n"), "a.md")
+            _ = try await sandbox.run("watch", "--drain", "--profile", "poc", environment: environment)
+            let logs = try await sandbox.run("logs", "a.md", "--attempt", "1")
+            #expect(logs.stdout == "said \u{1B}]0;title\u{7}it\ntrouble\nchecked\n")
+            let titles = logs.stderr.split(separator: "\n").filter { $0.hasPrefix("==>") }
+            #expect(
+                titles == [
+                    "==> attempt 1, block 1, transcript.txt <==", "==> attempt 1, block 1, stderr.log <==",
+                    "==> attempt 1, verify.log <==",
+                ])
+            let block = try await sandbox.run("logs", "1", "--attempt", "1", "--block", "1")
+            #expect(block.stdout == "said \u{1B}]0;title\u{7}it\ntrouble\n")
+            #expect(try await sandbox.run("logs", "1", "--block", "2").stdout.isEmpty)
+            let seen = try await TerminalBinary.run(["logs", "1"], answer: "", cwd: sandbox.folder.url).stdout
+            #expect(seen.contains("said 0;titleit") && !seen.contains("\u{1B}"))
+        }
+    }
+
+    @Test func logs_followAnAgentWhileItRuns() async throws {
+        let work = "echo first; read -r _ < \"$REPO_ROOT/go\"; echo second"
+        try await with(["mine": work]) { sandbox, environment async throws in
+            let pipe = try Pipe(sandbox.folder.url.appending(path: "go").path)
+            try sandbox.folder.write(Self.mine, to: "spool/.flowspool/spool.yaml")
+            try sandbox.drop(Self.mine(), "a.md")
+            let watch = try RunningBinary(
+                ["watch", "--drain", "--profile", "poc", "--repo-root", "."],
+                environment: sandbox.home.merging(environment) { $1 },
+                cwd: sandbox.folder.url)
+            while try await sandbox.run("show", "a.md").stdout.contains("attempt 1") == false { await Task.yield() }
+            let logs = try RunningBinary(["logs", "-f", "a.md"], environment: sandbox.home, cwd: sandbox.folder.url)
+            #expect(await logs.hasSaid("==> attempt 1, block 1, transcript.txt <=="))
+            await pipe.write()
+            #expect(try await logs.ending().stdout == "first\nsecond\n")
+            #expect(try await watch.ending().status == 0)
+        }
+    }
+
+    @Test func logs_ofAModel_areItsAnswer() async throws {
+        let server = """
+            import http.server, sys
+            class Answer(http.server.BaseHTTPRequestHandler):
+                def do_POST(self):
+                    self.rfile.read(int(self.headers["Content-Length"]))
+                    body = b'{"choices":[{"message":{"content":"Paris."},"finish_reason":"stop"}]}'
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+            server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+            open(sys.argv[1], "w").write(str(server.server_port))
+            server.handle_request()
+            """
+        try await with([:]) { sandbox, environment async throws in
+            let pipe = try Pipe(sandbox.folder.url.appending(path: "port").path)
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/python3")
+            process.arguments = ["-c", server, pipe.path]
+            try process.run()
+            defer { process.terminate() }
+            let port = await pipe.read()
+            try sandbox.drop("---\nexec_mode: http\nbase_url: http://127.0.0.1:\(port)/v1\n---\nThe capital?\n", "a.md")
+            let run = try await sandbox.run("watch", "--drain", "--profile", "poc", environment: environment)
+            #expect(run.status == 0, "\(run.stderr)")
+            for flags in [[], ["--block", "1"], ["-f"]] {
+                let logs = try await Binary.run(["logs", "a.md"] + flags, cwd: sandbox.folder.url)
+                #expect(logs.stdout == "Paris.", "\(flags)")
+                #expect(logs.stderr.contains("==> attempt 1, block 1, answer.md <=="))
+            }
+        }
+    }
 }

@@ -1,0 +1,95 @@
+// The files of a run folder in which something was printed, and the printing of them: blocks' logs, an agent's transcript and standard
+// error, a model's answer, the log of `verify.command`. At a terminal, output that could steer the terminal is made harmless.
+
+import Foundation
+import Spool
+
+/// One file of a run folder in which something was printed.
+struct RunLog: Hashable {
+    var file: String
+    /// Counted from 1; nil: of no block.
+    var block: Int?
+
+    var title: String {
+        guard let block else { return file }
+        return Self.number(file) == nil ? "block \(block), \(file)" : "block \(block)"
+    }
+
+    /// What there is of an attempt, in order.
+    ///
+    /// - Parameter mode: of its job; nil where nobody has prepared it yet.
+    static func all(in folder: String, of attempt: AttemptRecord, mode: String?) -> [RunLog] {
+        let names = names(in: folder)
+        let blocks = names.compactMap { name in number(name).map { RunLog(file: name, block: $0) } }
+        var logs = blocks.sorted { ($0.block ?? 0) < ($1.block ?? 0) }
+        // An attempt that is over has them in the ledger; one that runs has them under the names that its mode gives them.
+        for block in JobView.stored(attempt.blocksJSON).arrayValue ?? [] {
+            if let file = block["log"]?.stringValue { logs.append(RunLog(file: file, block: block["block"]?.intValue)) }
+        }
+        switch mode.flatMap(ExecMode.init(rawValue:)) {
+        case .agent:
+            logs += ["transcript.jsonl", "transcript.json", "transcript.txt", "stderr.log"].map { RunLog(file: $0, block: 1) }
+        case .http: logs.append(RunLog(file: "answer.md", block: 1))
+        case .script, nil: break
+        }
+        logs.append(RunLog(file: "verify.log"))
+        var seen = Set<String>()
+        return logs.filter { names.contains($0.file) && seen.insert($0.file).inserted }
+    }
+
+    /// `block-001.log` → 1
+    private static func number(_ name: String) -> Int? {
+        guard name.hasPrefix("block-"), name.hasSuffix(".log") else { return nil }
+        return Int(name.dropFirst(6).dropLast(4))
+    }
+
+    private static func names(in folder: String) -> Set<String> {
+        guard let stream = opendir(folder) else { return [] }
+        defer { closedir(stream) }
+        var names = Set<String>()
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            names.insert(name)
+        }
+        return names
+    }
+}
+
+/// Prints the logs of run folders, each byte once.
+final class LogPrinter {
+    private let onlyBlock: Int?
+    private var offsets: [String: off_t] = [:]
+    private var last = ""
+    private let isTerminal = Terminal.isOutput
+    /// One for each file: a sequence that is cut off in one does not go on in the next.
+    private var filters: [String: TerminalFilter] = [:]
+    /// Bytes printed so far.
+    private(set) var printed = 0
+
+    init(onlyBlock: Int?) { self.onlyBlock = onlyBlock }
+
+    /// Prints what has been added to the logs in this folder since the last call.
+    func printNew(in folder: String, of attempt: AttemptRecord, mode: String?) throws {
+        for log in RunLog.all(in: folder, of: attempt, mode: mode) where onlyBlock == nil || log.block == onlyBlock {
+            let path = folder + "/" + log.file
+            let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+            guard descriptor >= 0 else { continue }  // Gone or unreadable now; the next look may find it.
+            defer { close(descriptor) }
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while true {
+                let count = pread(descriptor, &buffer, buffer.count, offsets[path] ?? 0)
+                guard count > 0 else { break }
+                if last != path {
+                    StandardError.write("\(last.isEmpty ? "" : "\n")==> attempt \(attempt.attempt), \(log.title) <==\n")
+                    last = path
+                }
+                offsets[path, default: 0] += off_t(count)
+                printed += count
+                let bytes = buffer[..<count]
+                try StandardOutput.write(bytes: isTerminal ? filters[path, default: .init()].clean(bytes) : Array(bytes))
+            }
+        }
+    }
+}
