@@ -112,7 +112,8 @@ struct RunnersCommand: AsyncParsableCommand {
             lines.append("sends to     \(printable(prompt.settings.agent.baseURL ?? plan.preset.baseURL ?? ""))")
         }
         lines.append("prompt       \(text.utf8.count) bytes, as below")
-        try StandardOutput.write(lines.map { $0 + "\n" }.joined() + "\n" + text + (text.hasSuffix("\n") ? "" : "\n"))
+        let document = lines.map { $0 + "\n" }.joined() + "\n" + text + (text.hasSuffix("\n") ? "" : "\n")
+        try StandardOutput.write(bytes: TerminalFilter.output(document))
     }
 }
 

@@ -61,7 +61,8 @@ extension ShowCommand {
         // Before it was prepared, a job has no mode yet.
         let mode = (job.mode ?? prompt.settings.execMode).flatMap(ExecMode.init(rawValue:)) ?? configuration.execMode ?? .script
         let context = try RunnerContext(configuration, environment: environment)
-        try StandardOutput.write(try PromptRendering.text(for: prompt, mode: mode, context: context))
+        let text = try PromptRendering.text(for: prompt, mode: mode, context: context)
+        try StandardOutput.write(bytes: TerminalFilter.output(text))
     }
 }
 
