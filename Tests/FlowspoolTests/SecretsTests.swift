@@ -146,4 +146,33 @@ import Testing
             #expect(try filesHolding("more.md", below: spool).contains { $0.hasPrefix(".flowspool/ledger.sqlite") })
         }
     }
+
+    /// A program tells its key in every way it has: it is in what the program printed, and in nothing that flowspool writes or says.
+    @Test func keyThatAnAgentRepeats_isOnlyInItsOwnOutput() async throws {
+        try await withFolder { folder in
+            let program = """
+                #!/bin/bash
+                cat > /dev/null
+                echo "{\\"type\\":\\"thread.started\\",\\"thread_id\\":\\"$OPENAI_API_KEY\\"}"
+                echo "Incorrect API key provided: $OPENAI_API_KEY" >&2
+                exit 1
+                """
+            try folder.write(program, to: "bin/codex")
+            chmod(folder.url.appending(path: "bin/codex").path, 0o755)
+            let hook = "cat >> told; env | grep ^FLOWSPOOL_ >> told"
+            try folder.write("notify:\n  command: [/bin/sh, -c, '\(hook)']\n", to: "spool/.flowspool/spool.yaml")
+            try folder.write("---\nexec_mode: agent\nrunner: codex\n---\nHello\n", to: "spool/a.md")
+            let given = [
+                "OPENAI_API_KEY": Self.canary, "PATH": folder.url.appending(path: "bin").path + ":/usr/local/bin:/usr/bin:/bin",
+            ]
+            let run = try await Binary.run(
+                ["pipeline", "--root", "spool", "--profile", "poc"], environment: given, cwd: folder.url)
+            #expect(run.status == 1, "\(run.stderr)")
+            #expect(run.stderr.contains("Incorrect API key provided: ***"), "\(run.stderr)")
+            #expect(!(run.stdout + run.stderr).contains(Self.canary))
+            let holding = try filesHolding(Self.canary, below: folder.url)
+            #expect(!holding.isEmpty)
+            #expect(holding.allSatisfy { $0.hasSuffix("/transcript.jsonl") || $0.hasSuffix("/stderr.log") }, "\(holding)")
+        }
+    }
 }

@@ -14,6 +14,8 @@ struct AgentAttempt {
     private let environment: [String: String]
     /// For git and for the prompt's own checks, which get no keys.
     private let plainEnvironment: [String: String]
+    /// Of the keys in `environment`.
+    let secrets: SecretMask
     private var usage: RunUsage
     private var result = AttemptResult(outcome: .success)
 
@@ -42,6 +44,7 @@ struct AgentAttempt {
         }
         environment.merge(plan.preset.environment) { $1 }
         self.environment = environment
+        secrets = SecretMask(plan.preset.passEnvironment.compactMap { environment[$0] })
     }
 
     mutating func run() async -> AttemptResult {
@@ -135,10 +138,9 @@ struct AgentAttempt {
             errorPath: folder.path + "/" + Self.errorsName, timeoutSeconds: limit, outputBytesMax: runner.outputBytesMax)
         let watch = AgentWatch(
             preset: plan.preset, model: plan.model, budget: plan.budget, job: request.job, runDirectory: request.runDirectory,
-            meter: runner.meter, clock: runner.clock)
+            meter: runner.meter, clock: runner.clock, secrets: secrets)
         var outcome = await watch.run(command, on: executor)
-        let errors = String(
-            decoding: (ProcessTable.read(command.errorPath ?? "", bytesMax: 4 << 20) ?? []).suffix(8192), as: UTF8.self)
+        let errors = lastErrors(command.errorPath ?? "")
         outcome.stream.takeErrors(errors)
         usage = outcome.stream.usage(runner: plan.preset.name, model: plan.model)
         usage.price(plan.preset.price)
@@ -152,6 +154,19 @@ struct AgentAttempt {
                 timeZone: runner.timeZone ?? .current))
         take(verdict, seconds: outcome.result.durationSeconds)
         if case .notStarted = outcome.result.ending { result.refuse(outcome.result.cause) }
+    }
+
+    /// The end of standard error. Keys go before it is cut, which could leave half of one.
+    private func lastErrors(_ path: String) -> String {
+        // Missing: nothing was started. The agent can write here, too, so whatever else stands there is not waited for.
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var info = stat()
+        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return "" }
+        var bytes = [UInt8](repeating: 0, count: 16 << 10)
+        let count = pread(descriptor, &bytes, bytes.count, max(0, info.st_size - off_t(bytes.count)))
+        return String(secrets(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)).suffix(8192))
     }
 
     /// What the installed program can do; only asked where a flag depends on it.

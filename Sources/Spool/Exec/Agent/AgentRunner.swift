@@ -44,6 +44,7 @@ public struct AgentRunner: Runner {
             var attempt = AgentAttempt(
                 runner: self, request: request, plan: plan, folder: folder, executor: executor, begin: begin)
             result = await attempt.run()
+            result.hide(attempt.secrets)
             result.durationMilliseconds = begin.milliseconds
             if let block = result.blocks.last { report(.blockFinished(block)) }
             do {

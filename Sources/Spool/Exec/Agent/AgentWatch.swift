@@ -12,6 +12,7 @@ struct AgentWatch: Sendable {
     let runDirectory: String
     let meter: UsageMeter
     let clock: any SpoolClock
+    let secrets: SecretMask
 
     struct Outcome: Sendable {
         var result: CommandResult
@@ -98,7 +99,7 @@ struct AgentWatch: Sendable {
     private func judge(_ stream: AgentStream, seconds: Double, quiet: Int64) -> WatchCause? {
         if let question = stream.question { return .permission(question) }
         if preset.reader == .text || preset.reader == .aider, quiet >= 3000, Self.isQuestion(stream.openLine) {
-            return .permission("it asks “\(printable(String(stream.openLine.suffix(120))))”")
+            return .permission("it asks “\(printable(String(secrets(stream.openLine).suffix(120))))”")
         }
         var usage = stream.usage(runner: preset.name, model: model)
         usage.price(preset.price)

@@ -13,6 +13,8 @@ struct HTTPAttempt {
     private let folder: RunFolder
     private let executor: any Executor
     private let begin: MonotonicTime
+    /// Of the key that is sent.
+    let secrets: SecretMask
     private var usage: RunUsage
     private var result = AttemptResult(outcome: .success)
 
@@ -37,6 +39,7 @@ struct HTTPAttempt {
         self.folder = folder
         self.executor = executor
         self.begin = begin
+        secrets = SecretMask([target.keyName.flatMap { runner.context.environment[$0] }].compactMap(\.self))
         usage = RunUsage(runner: plan.preset.name)
         usage.model = plan.model
     }
@@ -157,7 +160,7 @@ struct HTTPAttempt {
             parsed?.at("error", "message")?.stringValue ?? parsed?["error"]?.stringValue ?? parsed?["message"]?.stringValue
             ?? body
         let code = response.status.code
-        let message = "\(target.endpoint.hostAndPort) answered \(code)" + (text.isEmpty ? "" : ": \(excerpt(text))")
+        let message = "\(target.endpoint.hostAndPort) answered \(code)" + (text.isEmpty ? "" : ": \(excerpt(secrets(text)))")
         let now = Date(timeIntervalSince1970: Double(runner.clock.wallMilliseconds()) / 1000)
         let headers = response.headers.map { (name: $0.name, value: $0.value) }
         // 529 is what overloaded endpoints answer; 503 counts where it says when to come again.
@@ -227,10 +230,10 @@ struct HTTPAttempt {
             let now = Date(timeIntervalSince1970: Double(runner.clock.wallMilliseconds()) / 1000)
             if LimitText.isLimit(error) {
                 throw Failure(
-                    failure: .rateLimited, message: excerpt(error),
+                    failure: .rateLimited, message: excerpt(secrets(error)),
                     retryAt: LimitText.resetTime(in: error, now: now, timeZone: .gmt))
             }
-            throw Failure(failure: .exit, message: "the server reports: \(excerpt(error))")
+            throw Failure(failure: .exit, message: "the server reports: \(excerpt(secrets(error)))")
         }
         if events.isTooLong || answer.utf8.count > AgentStream.answerMax {
             throw Failure(failure: .budget, message: "the answer is longer than \(AgentStream.answerMax >> 20) MiB")

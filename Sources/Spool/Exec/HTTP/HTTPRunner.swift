@@ -33,6 +33,7 @@ public struct HTTPRunner: Runner {
             var attempt = HTTPAttempt(
                 runner: self, request: request, plan: plan, target: target, folder: folder, executor: executor, begin: begin)
             result = await attempt.run()
+            result.hide(attempt.secrets)
             result.durationMilliseconds = begin.milliseconds
             if let block = result.blocks.last { report(.blockFinished(block)) }
             do {

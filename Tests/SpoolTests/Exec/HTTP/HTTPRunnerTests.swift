@@ -66,6 +66,30 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: bench.repo + "/a.md"))
     }
 
+    @Test func keyThatTheServerRepeats_isMasked() async throws {
+        let key = "sk-proj-4Zx9Q2vLk7Tn"
+        let spool: (ModelServer) -> String = { "allow_hosts: [\"127.0.0.1:\($0.port)\"]" }
+        let yaml = "api_key_env: MY_API_KEY"
+        for (job, body) in [
+            #"{"error":{"message":"Incorrect API key provided: KEY."}}"#, "Authorization: Bearer KEY", "xxxxxxxxxxx",
+        ]
+        .enumerated() {
+            let text = String(repeating: "x", count: job == 2 ? 65 : 0) + body.replacingOccurrences(of: "KEY", with: key)
+            let server = ModelServer { _ in ModelServer.status("401 Unauthorized", [], job == 2 ? text + key : text) }
+            let result = try await run(server, yaml, spool: spool(server), job: Int64(job), environment: ["MY_API_KEY": key])
+            #expect(result.message.contains(" answered 401: ") && result.message.contains("***"), "\(result.message)")
+            #expect(!(bench.scratch.text("runs/\(job)/result.json") + result.message).contains("sk-proj"))
+        }
+        let stream = ModelServer { _ in
+            [.send(ModelServer.streamHead), .send("data: {\"error\":{\"message\":\"bad key \(key)\"}}\n\n")]
+        }
+        let result = try await run(stream, yaml, spool: spool(stream), job: 9, environment: ["MY_API_KEY": key])
+        #expect(result.message == "the server reports: bad key ***")
+        let garbage = ModelServer { _ in [.send(ModelServer.streamHead), .send("<html>\(key)</html>\n")] }
+        let odd = try await run(garbage, yaml, spool: spool(garbage), job: 10, environment: ["MY_API_KEY": key])
+        #expect(odd.message == "the answer was cut off: it sent “<html>***</html>”")
+    }
+
     @Test func limit_defersToTheTimeOfItsHeader() async throws {
         let server = ModelServer { _ in
             ModelServer.status("429 Too Many Requests", ["Retry-After: 90"], #"{"error":{"message":"slow down"}}"#)
