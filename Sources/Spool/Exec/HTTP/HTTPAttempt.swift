@@ -204,6 +204,10 @@ struct HTTPAttempt {
             let why = events.garbage.map { "it sent “\($0)”" } ?? "it ended without saying that it is whole"
             throw Failure(failure: .exit, message: "the answer was cut off: \(why)")
         }
+        if let reason = events.finishReason, let text = Self.cutOff(reason) {
+            let name = plan.preset.name
+            throw Failure(failure: .exit, message: "\(name)'s answer was cut off: \(text) (finish_reason \(excerpt(reason)))")
+        }
         guard answer.contains(where: { !$0.isWhitespace }) else {
             let api = request.prompt.settings.agent.api ?? plan.preset.api
             let hint = api == .chat ? "; for a base model set api: completions" : ""
@@ -212,6 +216,17 @@ struct HTTPAttempt {
         var used = note(events)
         used.turns = 1
         return Exchanged(answer: answer, usage: used)
+    }
+
+    /// What a reason that is no whole answer's means; nil: the answer is whole. Servers write it in several ways.
+    private static func cutOff(_ reason: String) -> String? {
+        switch reason.lowercased() {
+        case "length", "max_tokens", "model_length":
+            "the limit of tokens was reached; set max_tokens higher, or the server's own limit"
+        case "content_filter", "safety": "the server's filter of contents stopped it"
+        case "error": "the server ended it with an error"
+        default: nil
+        }
     }
 
     private func write(_ text: String) throws {

@@ -38,7 +38,7 @@ import Testing
 
     @Test func completions_sendOneText() async throws {
         let server = ModelServer { _ in
-            [.send(ModelServer.streamHead), .send("data: {\"choices\":[{\"text\":\"abc\",\"finish_reason\":\"length\"}]}\n\n")]
+            [.send(ModelServer.streamHead), .send("data: {\"choices\":[{\"text\":\"abc\",\"finish_reason\":\"stop\"}]}\n\n")]
         }
         let result = try await run(server, "api: completions")
         #expect(result.outcome == .success)
@@ -63,6 +63,26 @@ import Testing
         let result = try await run(server, "output: a.md")
         #expect(result.failureClass == .exit)
         #expect(result.message == "local answered nothing; for a base model set api: completions")
+        #expect(!FileManager.default.fileExists(atPath: bench.repo + "/a.md"))
+    }
+
+    @Test(arguments: [
+        (
+            "length",
+            "local's answer was cut off: the limit of tokens was reached; set max_tokens higher, or the server's own limit"
+        ),
+        ("content_filter", "local's answer was cut off: the server's filter of contents stopped it"),
+        ("error", "local's answer was cut off: the server ended it with an error"),
+    ])
+    func answerThatIsNoWholeOne_fails(_ reason: String, _ message: String) async throws {
+        let server = ModelServer { _ in
+            [.send(ModelServer.streamHead), .send(ModelServer.piece("half")), .send(ModelServer.piece("", finish: reason))]
+                + [.send("data: [DONE]\n\n")]
+        }
+        let result = try await run(server, "output: a.md")
+        #expect(result.failureClass == .exit)
+        #expect(result.message == message + " (finish_reason \(reason))")
+        #expect(bench.scratch.text("runs/1/answer.md") == "half")
         #expect(!FileManager.default.fileExists(atPath: bench.repo + "/a.md"))
     }
 

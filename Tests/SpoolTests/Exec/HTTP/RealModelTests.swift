@@ -17,25 +17,31 @@ import Testing
         return await runner.run(bench.request(prompt, job: job, timeoutSeconds: 600), on: LocalExecutor()) { _ in }
     }
 
+    /// A base model seldom ends by itself: it is cut off at `max_tokens`, which is a whole exchange, but no whole answer.
+    private static func isAnswered(_ result: AttemptResult) -> Bool {
+        result.outcome == .success || result.message.contains("(finish_reason length)")
+    }
+
     @Test func completion_answersWithUsage() async throws {
         let result = try await run("api: completions\nmax_tokens: 16\ntemperature: 0\noutput: out.md")
-        #expect(result.outcome == .success, "\(result.message)")
+        #expect(Self.isAnswered(result), "\(result.message)")
         #expect(!bench.scratch.text("runs/1/answer.md").isEmpty)
-        #expect(bench.scratch.text("repo/out.md") == bench.scratch.text("runs/1/answer.md"))
+        let isPutThere = bench.scratch.text("repo/out.md") == bench.scratch.text("runs/1/answer.md")
+        #expect(isPutThere == (result.outcome == .success))
         #expect((result.usage?.tokensOut ?? 0) > 0)
     }
 
     /// A base model answers a chat with nothing, mostly: then the exchange is whole all the same, but nothing was done.
     @Test func chat_isAWholeExchange() async throws {
         let result = try await run("max_tokens: 8")
-        #expect(result.outcome == .success || result.message.hasPrefix("local answered nothing"), "\(result.message)")
+        #expect(Self.isAnswered(result) || result.message.hasPrefix("local answered nothing"), "\(result.message)")
     }
 
     @Test func answer_isKeptAsItStreams() async throws {
         let sizes = Sizes(path: bench.scratch.file("runs/1/answer.md"))
         let task = Task { try await run("api: completions\nmax_tokens: 60\ntemperature: 0") }
         let watch = Task { await sizes.follow() }
-        #expect(try await task.value.outcome == .success)
+        #expect(Self.isAnswered(try await task.value))
         watch.cancel()
         #expect(await watch.value.count > 3)
     }
@@ -67,7 +73,7 @@ import Testing
         #expect(limited.failureClass == .rateLimited)
         #expect((limited.retryAt?.timeIntervalSinceNow ?? 0) > 4)
         let answered = try await run(yaml, job: 2, base: false)
-        #expect(answered.outcome == .success, "\(answered.message)")
+        #expect(Self.isAnswered(answered), "\(answered.message)")
         #expect(!bench.scratch.text("runs/2/answer.md").isEmpty)
     }
 
@@ -93,11 +99,11 @@ import Testing
     }
 
     @Test func fiftyJobs_areAnswered() async throws {
-        let outcomes = try await withThrowingTaskGroup(of: AttemptResult.Outcome.self) { group in
-            for job in 1...50 { group.addTask { try await run("api: completions\nmax_tokens: 4", job: Int64(job)).outcome } }
+        let results = try await withThrowingTaskGroup(of: AttemptResult.self) { group in
+            for job in 1...50 { group.addTask { try await run("api: completions\nmax_tokens: 4", job: Int64(job)) } }
             return try await group.reduce(into: []) { $0.append($1) }
         }
-        #expect(outcomes.allSatisfy { $0 == .success })
+        #expect(results.allSatisfy(Self.isAnswered))
     }
 
     @Test func llmClient_isAnAgent() async throws {
