@@ -60,15 +60,18 @@ extension AgentStream {
             terminal = .success
             addTokens(event.at("usage", "input_tokens")?.count, event.at("usage", "output_tokens")?.count)
         case "turn.failed":
-            terminal = .failure(event.at("error", "message")?.stringValue ?? event["message"]?.stringValue ?? "the turn failed")
+            let reason = event.at("error", "message")?.stringValue ?? event["message"]?.stringValue
+            terminal = reason.map { .failure($0) } ?? .unexplained("the turn failed")
         case "error": lastError = event["message"]?.stringValue ?? event.compact
         case "item.completed":
             let kind = event.at("item", "type")?.stringValue ?? event.at("item", "item_type")?.stringValue
+            // It went on: what was wrong before is over.
+            lastError = nil
             switch kind {
             case "agent_message", "assistant_message": answer = event.at("item", "text")?.stringValue ?? answer
             // Each is one more round trip to the model.
             case "command_execution", "file_change", "mcp_tool_call", "web_search": turns = (turns ?? 0) + 1
-            case "error": lastError = event.at("item", "message")?.stringValue ?? lastError
+            case "error": lastError = event.at("item", "message")?.stringValue
             default: break
             }
         default:
@@ -131,7 +134,8 @@ extension AgentStream {
         } else if subtype.hasPrefix("error_max") {
             terminal = .outOfBudget("it stopped itself: \(subtype)")
         } else {
-            terminal = .failure(text.isEmpty ? "its result is \(subtype.isEmpty ? "an error" : subtype)" : text)
+            let hasReason = text.contains { !$0.isWhitespace }
+            terminal = hasReason ? .failure(text) : .unexplained("its result is \(subtype.isEmpty ? "an error" : subtype)")
         }
     }
 
@@ -144,15 +148,30 @@ extension AgentStream {
         case "text": addAnswer(event.at("part", "text")?.stringValue ?? "")
         case "step_finish":
             let part = event["part"] ?? event
+            stepReason = part["reason"]?.stringValue
             addTokens(
                 part.at("tokens", "input").map { ($0.count ?? 0) + (part.at("tokens", "cache", "read")?.count ?? 0) },
                 part.at("tokens", "output").map { ($0.count ?? 0) + (part.at("tokens", "reasoning")?.count ?? 0) })
             if let cost = part["cost"]?.cost { costUSD = RunUsage.cost((costUSD ?? 0) + cost) ?? costUSD }
         case "error":
             let error = event["error"]
-            terminal = .failure(
+            let reason =
                 error?.at("data", "message")?.stringValue ?? error?["message"]?.stringValue ?? error?["name"]?.stringValue
-                    ?? "it reports an error")
+            terminal = reason.map { .failure($0) } ?? .unexplained("it reports an error")
+        default: break
+        }
+    }
+
+    /// The run has ended; what its last step says of that only counts now, because most steps end in a call of a tool.
+    mutating func finishSteps() {
+        guard terminal == nil, let stepReason else { return }
+        switch stepReason {
+        case "length":
+            terminal = .failure("its answer was cut off at the model's limit of output tokens (reason length)")
+        case "tool-calls", "tool_calls":
+            terminal = .failure("it ended before its work was done: its last step asked for tools (reason \(stepReason))")
+        case "content-filter", "content_filter", "error":
+            terminal = .failure("its answer was cut off (reason \(stepReason))")
         default: break
         }
     }
@@ -161,7 +180,10 @@ extension AgentStream {
 
     private mutating func finishGemini(_ text: String) {
         // Notices may stand before the document.
-        guard let start = text.firstIndex(of: "{"), let document = try? JSON.parse(String(text[start...])) else { return }
+        guard let start = text.firstIndex(of: "{"), let document = try? JSON.parse(String(text[start...])) else {
+            stray = text.split(separator: "\n").last { $0.contains { !$0.isWhitespace } }.map(String.init)
+            return
+        }
         session = document["session_id"]?.stringValue
         for (name, entry) in document.at("stats", "models")?.objectValue ?? [] {
             model = model ?? name
@@ -184,8 +206,11 @@ extension AgentStream {
     private mutating func finishAider(_ text: String) {
         answer = text
         var failure: String?
+        // What no later answer of the run makes good.
+        var givenUp: String?
         var isReport = false
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
             // Reports are wrapped at the terminal's width, and a time may stand in any line of one.
             if isReport, !line.isEmpty, !line.hasPrefix("Tokens: "), !line.hasPrefix("litellm."), let report = failure,
                 report.utf8.count < 2000
@@ -202,9 +227,21 @@ extension AgentStream {
                 isReport = true
             } else if line.hasPrefix("Unable to ") || line.contains("not able to authenticate you") {
                 failure = failure ?? String(line)
+            } else if Self.isGivenUp(line, next: index + 1 < lines.count ? lines[index + 1] : "") {
+                givenUp = givenUp ?? String(line.trimming(while: \.isWhitespace))
             }
         }
-        terminal = failure.map { .failure($0) }
+        terminal = (failure ?? givenUp).map { .failure($0) }
+    }
+
+    /// Whether aider stopped half-way, or sent what the model could not take. It says so at the beginning of a line; a long name of a
+    /// model moves the rest to the next one.
+    private static func isGivenUp(_ line: Substring, next: Substring) -> Bool {
+        if line.hasPrefix("Only "), line.contains(" reflections allowed, stopping") { return true }
+        if line.hasPrefix("Empty response received from LLM") { return true }
+        let both = line + " " + next
+        if line.hasPrefix("Model "), both.contains(" has hit a token limit") { return true }
+        return line.hasPrefix("Your estimated chat context of ") && both.contains(" exceeds the ")
     }
 
     /// `Tokens: 2.1k sent, 120 received. Cost: $0.01 message, $0.02 session.`
@@ -227,8 +264,9 @@ extension AgentStream {
 
     // MARK: Standard error
 
-    /// What tools tell there of usage: llm's `Token usage: 1,234 input, 56 output`.
+    /// What tools tell there of usage (llm's `Token usage: 1,234 input, 56 output`), and gemini of its end, in a document of its own.
     mutating func takeErrors(_ text: String) {
+        if reader == .gemini, terminal == nil { takeGeminiErrors(text) }
         guard reader == .text else { return }
         for line in text.split(separator: "\n") where line.hasPrefix("Token usage: ") {
             let words = line.dropFirst(13).split { $0 == " " }
@@ -238,5 +276,16 @@ extension AgentStream {
                 if word.hasPrefix("output") { addTokens(nil, count) }
             }
         }
+    }
+
+    private mutating func takeGeminiErrors(_ text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let start = lines.lastIndex(where: { $0.hasPrefix("{") }) else { return }
+        let rest = lines[start...].joined(separator: "\n")
+        // What is no document is none of its.
+        guard let end = rest.lastIndex(of: "}"), let document = try? JSON.parse(String(rest[...end])),
+            let error = document["error"], !error.isNull
+        else { return }
+        terminal = .failure(error["message"]?.stringValue ?? error.compact)
     }
 }

@@ -8,7 +8,10 @@ struct AgentStream: Sendable {
     /// How the tool itself says it ended.
     enum Terminal: Sendable, Hashable {
         case success
+        /// It says why.
         case failure(String)
+        /// It does not.
+        case unexplained(String)
         /// It stopped at a limit that it was given.
         case outOfBudget(String)
     }
@@ -30,8 +33,10 @@ struct AgentStream: Sendable {
     var question: String?
     /// Permissions that were denied.
     var denials = 0
-    /// Lines that should be events and are not.
-    private(set) var garbage = 0
+    /// The last line that should be an event and is none: of a tool that gave up before it could speak, the reason.
+    var stray: String?
+    /// Why the last step ended, of a tool that works in steps.
+    var stepReason: String?
     /// Usage by message, because a message is told more than once while it grows.
     var usageOfMessage: [String: (tokensIn: Int, tokensOut: Int)] = [:]
 
@@ -70,6 +75,7 @@ struct AgentStream: Sendable {
         if isLines {
             if !partial.isEmpty, !skipsLine { takeLine() }
             partial = []
+            finishSteps()
         } else {
             finishDocument(String(decoding: partial, as: UTF8.self))
         }
@@ -86,7 +92,7 @@ struct AgentStream: Sendable {
         let line = String(decoding: partial, as: UTF8.self)
         guard line.contains(where: { !$0.isWhitespace }) else { return }
         guard let event = try? JSON.parse(line), event.objectValue != nil else {  // What is no JSON is no event, whatever it is.
-            garbage += 1
+            stray = line
             return
         }
         takeEvent(event)

@@ -65,30 +65,53 @@ struct AgentVerdict: Sendable, Hashable {
         let stream = evidence.stream
         let name = evidence.preset.name
         if code == 0, isSuccess(stream) { return AgentVerdict(exitCode: 0, message: "\(name) finished") }
-        var verdict = AgentVerdict(failure: .exit, exitCode: code, message: "")
-        // The tool's last words, the most telling first. What the agent wrote is not among them.
-        var words: [String] = []
-        if case .failure(let text) = stream.terminal { words.append(text) }
-        if let error = stream.lastError { words.append(error) }
-        if !evidence.errors.isEmpty { words.append(evidence.errors) }
-        if let limit = limit(words, evidence, code) { return limit }
         if case .outOfBudget(let text) = stream.terminal {
-            verdict.failure = .budget
-            verdict.message = "\(name): \(text)"
-        } else if let meaning = evidence.preset.exits[code] {
+            return AgentVerdict(failure: .budget, exitCode: code, message: "\(name): \(text)")
+        }
+        if let limit = limit(limitWords(evidence, code), evidence, code) { return limit }
+        var verdict = AgentVerdict(failure: .exit, exitCode: code, message: "")
+        let words = words(evidence)
+        if let meaning = evidence.preset.exits[code] {
             verdict.failure = meaning.failure
-            verdict.message = "\(name) exited \(code): \(meaning.text)" + (words.first.map { ": \(line($0))" } ?? "")
+            verdict.message = "\(name) exited \(code): \(meaning.text)" + (words.map { ": \(line($0))" } ?? "")
         } else if stream.denials > 0 {
             verdict.failure = .permission
             verdict.message = "\(name) failed after \(stream.denials) denied permission\(stream.denials == 1 ? "" : "s")"
-        } else if let first = words.first {
-            verdict.message = "\(name) failed (exit \(code)): \(line(first))"
+        } else if let words {
+            verdict.message = "\(name) failed (exit \(code)): \(line(words))"
         } else if code == 0 {
             verdict.message = "\(name) exited 0 without \(stream.needsTerminal ? "the event that ends a run" : "an answer")"
         } else {
-            verdict.message = "\(name) exited \(code)"
+            verdict.message = "\(name) exited \(code)" + (printed(stream).map { ": \(line($0))" } ?? "")
         }
         return verdict
+    }
+
+    /// What can say that a limit ended the run. The event that ends it decides alone where it has a reason; where a tool gives none, its
+    /// last words do. What was printed on the way tells of limits, too, that it sat out.
+    private static func limitWords(_ evidence: Evidence, _ code: Int32) -> [String] {
+        if case .failure(let reason) = evidence.stream.terminal { return [reason] }
+        var words = [evidence.stream.lastError].compactMap(\.self)
+        // A status with a meaning of its own is such a reason.
+        if evidence.preset.exits[code] == nil { words.append(LastWords.of(evidence.errors)) }
+        return words
+    }
+
+    /// The tool's last words, the most telling. What the agent wrote is not among them.
+    private static func words(_ evidence: Evidence) -> String? {
+        switch evidence.stream.terminal {
+        case .failure(let reason): return reason
+        case .unexplained(let text): return evidence.stream.lastError ?? lines(evidence.errors).last.map(String.init) ?? text
+        case .success, .outOfBudget, nil: return evidence.stream.lastError ?? lines(evidence.errors).last.map(String.init)
+        }
+    }
+
+    /// The last that a program printed which said nothing on standard error.
+    private static func printed(_ stream: AgentStream) -> String? {
+        switch stream.reader {
+        case .text, .aider: lines(stream.answer).last.map(String.init)
+        case .codex, .claude, .opencode, .gemini: stream.stray
+        }
     }
 
     /// Some tools sit a limit out and try again; ended meanwhile, it is the limit that they met, and no fault of the prompt.
@@ -103,14 +126,16 @@ struct AgentVerdict: Sendable, Hashable {
             failure: .rateLimited, exitCode: code, message: "\(evidence.preset.name) has reached a limit: \(line(text))")
         verdict.retryAt =
             evidence.stream.resetsAt.flatMap { LimitText.believed($0, evidence.now) }
-            ?? words.lazy.compactMap { LimitText.resetTime(in: $0, now: evidence.now, timeZone: evidence.timeZone) }.first
+            ?? (words + [evidence.stream.lastError].compactMap(\.self)).lazy.compactMap {
+                LimitText.resetTime(in: $0, now: evidence.now, timeZone: evidence.timeZone)
+            }.first
         return verdict
     }
 
     private static func isSuccess(_ stream: AgentStream) -> Bool {
         switch stream.terminal {
         case .success: true
-        case .failure, .outOfBudget: false
+        case .failure, .unexplained, .outOfBudget: false
         case nil:
             switch stream.reader {
             case .codex, .claude, .gemini: false
@@ -120,9 +145,13 @@ struct AgentVerdict: Sendable, Hashable {
         }
     }
 
-    /// The last line that says something, short enough for a reason.
+    private static func lines(_ text: String) -> [Substring] {
+        text.split(whereSeparator: \.isNewline).filter { $0.contains { !$0.isWhitespace } }
+    }
+
+    /// The line that tells of a limit, else the last that says something, short enough for a reason.
     private static func line(_ text: String) -> String {
-        let lines = text.split(separator: "\n").filter { $0.contains { !$0.isWhitespace } }
+        let lines = lines(text)
         let best = lines.last { LimitText.isLimit(String($0)) } ?? lines.last ?? ""
         return printable(best.count > 300 ? best.prefix(299) + "…" : String(best))
     }
