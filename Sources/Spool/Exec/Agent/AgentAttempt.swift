@@ -53,6 +53,12 @@ struct AgentAttempt {
         let git = Git(executor: executor, environment: plainEnvironment, folder: folder)
         do {
             let tree = try await makeTree(git)
+            if let problem = outputProblem(in: tree) {
+                _ = fail(.gate, problem)
+                await settle(tree, git)
+                git.clean()
+                return result
+            }
             let wantsDiff = request.prompt.settings.gate.requiresDiff
             let before: String?
             do {
@@ -76,6 +82,17 @@ struct AgentAttempt {
         git.clean()
         result.usage = usage
         return result
+    }
+
+    /// Why the answer could not be put where the prompt wants it, as far as that is known before anything is paid for.
+    private func outputProblem(in tree: WorkingTree) -> String? {
+        guard let path = request.prompt.settings.agent.output else { return nil }
+        do throws(AnswerFile.Refused) {
+            try AnswerFile.check(path, below: tree.root)
+            return nil
+        } catch {
+            return error.text + "; nothing was started"
+        }
     }
 
     // MARK: Working tree

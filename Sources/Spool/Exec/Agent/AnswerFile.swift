@@ -9,25 +9,46 @@ enum AnswerFile {
 
     /// Writes `text` to `path` below `root`, making folders as needed.
     static func write(_ text: String, to path: String, below root: String) throws(Refused) {
+        let (name, folder) = try place(path, below: root, makesFolders: true)
+        guard let folder else { return }  // It was made.
+        do throws(SystemCallError) {
+            try folder.replace(name, with: Data(text.utf8), mode: 0o644)
+        } catch {
+            throw Refused(text: "output: \(error)")
+        }
+    }
+
+    /// Refuses what can be told before there is an answer; it makes nothing.
+    static func check(_ path: String, below root: String) throws(Refused) {
+        _ = try place(path, below: root, makesFolders: false)
+    }
+
+    /// The name that is meant and the folder that it is in; nil: that is still to be made.
+    private static func place(
+        _ path: String, below root: String, makesFolders: Bool
+    ) throws(Refused) -> (name: String, folder: Directory?) {
         let parts = path.split(separator: "/").filter { $0 != "." }.map(String.init)
         guard let name = parts.last, isAllowed(path) else {
             throw Refused(text: "output: \(printable(path)) is no path for an answer below the repo root")
         }
-        let isOpen: Bool
-        do throws(SystemCallError) {
+        do {
             var folder = try Directory(path: root)
-            var isInSpool = false
-            for (index, part) in parts.enumerated() where !isInSpool {
+            for (index, part) in parts.enumerated() {
                 let isLast = index == parts.count - 1
-                isInSpool = try isOwned(part, isLast: isLast, in: folder)
-                if !isInSpool, !isLast { folder = try makeFolder(part, in: folder) }
+                if try isOwned(part, isLast: isLast, in: folder) { break }
+                if isLast {
+                    if try folder.status(part)?.kind != .folder { return (name, folder) }
+                    throw Refused(text: "output: \(printable(path)) is a folder; name a file")
+                }
+                if try !makesFolders && folder.status(part) == nil { return (name, nil) }
+                folder = try makeFolder(part, in: folder)
             }
-            isOpen = !isInSpool
-            if isOpen { try folder.replace(name, with: Data(text.utf8), mode: 0o644) }
+        } catch let refused as Refused {
+            throw refused
         } catch {
             throw Refused(text: "output: \(error)")
         }
-        guard isOpen else { throw Refused(text: "output: \(printable(path)) is in a spool, whose files are flowspool's") }
+        throw Refused(text: "output: \(printable(path)) is in a spool, whose files are flowspool's")
     }
 
     /// Whether a path may be meant at all, whatever is on the disk.

@@ -47,6 +47,13 @@ struct HTTPAttempt {
     mutating func run() async -> AttemptResult {
         if let text = runner.meter.usedUp() { return fail(.budget, text + "; nothing was started") }
         if let missing = plan.missing.first { return fail(.runner, "{{\(missing.name)}} has no value") }
+        if let path = request.prompt.settings.agent.output {
+            do throws(AnswerFile.Refused) {
+                try AnswerFile.check(path, below: request.repoRoot)
+            } catch {
+                return fail(.gate, error.text + "; nothing was started")
+            }
+        }
         var isAsked = false
         do {
             try folder.write(AgentAttempt.promptName, Data(plan.text.utf8))

@@ -324,6 +324,23 @@ import Testing
         #expect(good.gate == .pass)
     }
 
+    /// What an answer could not be put into is known before the agent is paid for.
+    @Test(arguments: ["shared", "worktree"]) func outputThatIsAFolder_isRefusedBeforeTheRun(_ isolation: String) async throws {
+        await bench.makeRepository()
+        mkdir(bench.repo + "/docs", 0o755)
+        try Data("b\n".utf8).write(to: URL(filePath: bench.repo + "/docs/b.txt"))
+        await bench.git("add", ".")
+        await bench.git("commit", "-qm", "docs")
+        bench.plays("codex", out: AgentStreams.codexSuccess)
+        let yaml = "runner: codex\noutput: docs" + (isolation == "worktree" ? "\nisolation: worktree" : "")
+        let result = try await bench.run(prompt(yaml))
+        #expect(result.failureClass == .gate)
+        #expect(result.message == "output: docs is a folder; name a file; nothing was started")
+        #expect(!FileManager.default.fileExists(atPath: bench.scratch.file("codex.in")))
+        #expect(!FileManager.default.fileExists(atPath: bench.scratch.file("runs/1/job-1-1")))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: bench.repo).sorted() == [".git", "a.txt", "docs"])
+    }
+
     // MARK: Isolation
 
     @Test func worktree_withChanges_isKeptAndSaidWhere() async throws {

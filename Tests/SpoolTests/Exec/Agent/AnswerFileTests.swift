@@ -35,4 +35,28 @@ import Testing
         }
         #expect(!FileManager.default.fileExists(atPath: root + "/spool/a.md"))
     }
+
+    /// What is known before there is an answer is refused before it is paid for, and nothing is made then.
+    @Test(arguments: [
+        ("docs", "output: docs is a folder; name a file"), ("./new/docs", nil), ("docs/a.md", nil),
+        ("docs/a.md/b.md", "Not a directory"),
+        ("spool/a.md", "is in a spool"), ("link/a.md", "link"), ("a.md", nil),
+    ])
+    func check_refusesWhatCannotBeWritten_andMakesNothing(_ path: String, _ problem: String?) throws {
+        mkdir(root + "/docs", 0o700)
+        scratch.write("root/docs/a.md", "old")
+        let before = try FileManager.default.subpathsOfDirectory(atPath: root).sorted()
+        func expect(_ act: () throws -> Void) throws {
+            do {
+                try act()
+                #expect(problem == nil)
+            } catch let error as AnswerFile.Refused {
+                #expect(problem.map(error.text.contains) == true, "\(error.text)")
+            }
+        }
+        try expect { try AnswerFile.check(path, below: root) }
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: root).sorted() == before)
+        try expect { try AnswerFile.write("x", to: path, below: root) }
+        if problem != nil { #expect(try FileManager.default.subpathsOfDirectory(atPath: root).sorted() == before) }
+    }
 }

@@ -110,6 +110,14 @@ import Testing
         #expect(odd.message == "the answer was cut off: it sent “<html>***</html>”")
     }
 
+    @Test func outputThatIsAFolder_isRefusedBeforeTheRequest() async throws {
+        mkdir(bench.repo + "/docs", 0o755)
+        let server = ModelServer { _ in ModelServer.answer(["x"]) }
+        let result = try await run(server, "output: docs")
+        #expect(result.message == "output: docs is a folder; name a file; nothing was started")
+        #expect(result.failureClass == .gate && server.received.isEmpty)
+    }
+
     @Test func limit_defersToTheTimeOfItsHeader() async throws {
         let server = ModelServer { _ in
             ModelServer.status("429 Too Many Requests", ["Retry-After: 90"], #"{"error":{"message":"slow down"}}"#)
