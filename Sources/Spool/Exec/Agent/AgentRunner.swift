@@ -43,7 +43,9 @@ public struct AgentRunner: Runner {
             report(.blockStarted(number: 1, of: 1))
             var attempt = AgentAttempt(
                 runner: self, request: request, plan: plan, folder: folder, executor: executor, begin: begin)
+            let strikes = meter.limits.strikes(of: plan.preset.name)
             result = await attempt.run()
+            meter.limits.take(&result, of: plan.preset.name, since: strikes, now: clock.wallMilliseconds())
             result.hide(attempt.secrets)
             result.durationMilliseconds = begin.milliseconds
             if let block = result.blocks.last { report(.blockFinished(block)) }

@@ -31,6 +31,7 @@ public final class UsageMeter: Sendable {
         var running: [Int64: Total] = [:]
     }
 
+    let limits = RepeatedLimits()
     private let budgets: SpoolConfiguration.Budgets
     private let clock: any SpoolClock
     private let state: Mutex<State>

@@ -32,7 +32,9 @@ public struct HTTPRunner: Runner {
             report(.blockStarted(number: 1, of: 1))
             var attempt = HTTPAttempt(
                 runner: self, request: request, plan: plan, target: target, folder: folder, executor: executor, begin: begin)
+            let strikes = meter.limits.strikes(of: plan.preset.name)
             result = await attempt.run()
+            meter.limits.take(&result, of: plan.preset.name, since: strikes, now: clock.wallMilliseconds())
             result.hide(attempt.secrets)
             result.durationMilliseconds = begin.milliseconds
             if let block = result.blocks.last { report(.blockFinished(block)) }

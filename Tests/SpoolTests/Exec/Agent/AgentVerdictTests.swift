@@ -115,6 +115,41 @@ import Testing
         #expect(result.failureClass == .exit && result.message == "codex failed (exit 1): the turn failed")
     }
 
+    /// An endpoint that says "in a second" for ever is not asked every second; one success, and it is believed again.
+    @Test func limitWithoutProgress_isWaitedForLongerEachTime() async throws {
+        let meter = UsageMeter()
+        var now: Int64 = 1_767_323_045_000
+        func wait(_ tool: String = "codex", at now: Int64) async throws -> Double? {
+            let result = try await bench.run(prompt("runner: \(tool)"), job: 1, meter: meter, now: now)
+            return result.retryAt.map { ($0.timeIntervalSince1970 - Double(now) / 1000).rounded() }
+        }
+        bench.plays("codex", out: AgentStreams.codexFailure("Rate limit reached. Please try again in 1s."), exit: 1)
+        var waits: [Double?] = []
+        for _ in 0..<14 {
+            waits.append(try await wait(at: now))
+            now += Int64((waits.last ?? 0) ?? 0) * 1000
+        }
+        #expect(waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600])
+        // Others beside it meet the same limit, not one more.
+        bench.plays("codex", out: AgentStreams.codexFailure("Rate limit reached. Please try again in 2 hours."), exit: 1)
+        #expect(try await wait(at: now) == 7200)
+        #expect(try await wait(at: now + 1000) == 7200)
+        bench.plays("codex", out: AgentStreams.codexSuccess)
+        #expect(try await wait(at: now) == nil)
+        bench.plays("codex", out: AgentStreams.codexFailure("Rate limit reached. Please try again in 1s."), exit: 1)
+        #expect(try await wait(at: now) == 1)
+    }
+
+    @Test func successOfAJobThatBeganBefore_saysNothingOfALimit() {
+        let limits = RepeatedLimits()
+        let now = Date(timeIntervalSince1970: 1_767_323_045)
+        let before = limits.strikes(of: "a")
+        #expect(limits.end(now, of: "a", now: now) == now)
+        limits.forget("a", since: before)
+        #expect(limits.end(now, of: "a", now: now) == now.addingTimeInterval(2))
+        #expect(limits.end(now, of: "b", now: now) == now)
+    }
+
     // MARK: Answers that were cut off
 
     @Test(arguments: [
