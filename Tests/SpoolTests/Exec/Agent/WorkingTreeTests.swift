@@ -71,7 +71,8 @@ import Testing
     /// An answer of git that the disk did not take says nothing of changes.
     @Test func worktreeOfWhichGitCannotTell_isKept() async throws {
         await bench.makeRepository()
-        bench.program("mine", "cat >/dev/null; echo new > b.txt; echo done")
+        try await commit([".gitignore": "*.log\n"])
+        bench.program("mine", "cat >/dev/null; echo report > info.log; echo done")
         bench.program("git", "/usr/bin/git \"$@\" || exit; [[ $1 != status ]] || rm $D/runs/1/git.out")
         let result = try await bench.run(prompt("isolation: worktree"), yaml)
         #expect(result.usage?.worktree == bench.scratch.file("runs/1/job-1-1"))
