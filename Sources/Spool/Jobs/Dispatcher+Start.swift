@@ -360,10 +360,10 @@ extension Dispatcher {
         if stopping == .now { task.cancel() }
     }
 
-    var busyLanes: Set<String> { Set(running.values.compactMap(\.prepared.job.lane)) }
+    var busyLanes: Set<String> { Set(running.values.flatMap(\.prepared.lanes)) }
 
     private func isBlockedByLane(_ prepared: Prepared, _ lanes: Set<String>) -> Bool {
-        prepared.job.lane.map(lanes.contains) ?? false
+        prepared.lanes.contains(where: lanes.contains)
     }
 }
 

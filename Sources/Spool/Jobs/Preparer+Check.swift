@@ -111,6 +111,9 @@ extension Preparer {
 }
 
 extension Prepared {
+    /// Its own lane, and that of the working tree which its agent shares with others: no other job of either may run beside it.
+    var lanes: [String] { [job.lane, report.lane].compactMap { $0 } }
+
     /// Whether its attempt may be recorded ahead of its turn: nothing but the turn keeps it from starting. A lane may be busy
     /// for long, and the account of an agent may be limited.
     var mayBeRecorded: Bool {
