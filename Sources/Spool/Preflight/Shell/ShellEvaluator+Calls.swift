@@ -89,7 +89,8 @@ extension ShellEvaluator {
         inEachFolder {
             let path = ShellPath(value, in: environment.folder)
             let excerpt = "\(redirect.operation.rawValue) \(value.shown)"
-            if path.isSensitive { hit(rules.sensitiveRedirect, at: redirect.position, excerpt: excerpt) }
+            // A redirection to `/` itself writes nothing: `<owner>/<repo>` looks like one.
+            if path.isSensitive, !path.isRoot { hit(rules.sensitiveRedirect, at: redirect.position, excerpt: excerpt) }
             if path.isDevice { hit(rules.deviceRedirect, at: redirect.position, excerpt: excerpt) }
         }
     }

@@ -14,6 +14,7 @@ struct ShellPath: Sendable {
     private let firstOpen: Int
 
     var isAbsolute: Bool { text.hasPrefix("/") }
+    var isRoot: Bool { isAbsolute && components.isEmpty }
     var isHome: Bool { text.hasPrefix("~") }
     var isRelative: Bool { !isAbsolute && !isHome && !startsUnknown }
     var startsUnknown: Bool { text.first == ShellValue.hole }
