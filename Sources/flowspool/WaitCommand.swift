@@ -81,10 +81,11 @@ struct WaitCommand: AsyncParsableCommand {
 
     /// The exit status once nothing in the spool waits or runs; nil before.
     private func spoolCode(_ spool: SpoolFolder, _ ledger: Ledger, since began: Int64) throws -> Int32? {
+        // The folder first: a prompt that leaves it after this look is in the ledger by the next one.
+        let hasFile = try spool.hasWaitingFile(ledger)
         let status = try SpoolStatus(spool, ledger)
         if status.counts[.active] ?? 0 > 0 { return nil }
-        let waits = try (status.counts[.queued] ?? 0) + (status.counts[.deferred] ?? 0) > 0 || spool.hasWaitingFile(ledger)
-        if waits { return try holdCode(spool, ledger) }
+        if hasFile || (status.counts[.queued] ?? 0) + (status.counts[.deferred] ?? 0) > 0 { return try holdCode(spool, ledger) }
         return try ledger.read { try $0.failures(since: began) } > 0 ? 1 : 0
     }
 

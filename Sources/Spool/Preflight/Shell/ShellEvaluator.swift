@@ -201,16 +201,16 @@ final class ShellEvaluator {
             first = left
         }
         let start = environment
-        var output = run(first)
+        var output = runWhereErrorsEndNothing(first)
         var isConditional = Self.isTest(first)
         var mayFail = !isSure(first)
         for (index, part) in parts.reversed().enumerated() {
             let before = environment
             // What is on the left has failed, its `cd` too.
             if part.isOr { environment.enter(start.allFolders) }
-            add(run(part.statement), to: &output)
-            isConditional = isConditional || part.isOr
             let isLast = index == parts.count - 1
+            add(isLast ? run(part.statement) : runWhereErrorsEndNothing(part.statement), to: &output)
+            isConditional = isConditional || part.isOr
             if !isLast || environment.goesOnAfterErrors { mayFail = mayFail || !isSure(part.statement) }
             if leaves(part.statement) {
                 environment = before
@@ -224,6 +224,16 @@ final class ShellEvaluator {
             }
         }
         if mayFail, environment.folder != start.folder { environment.addFolders(of: start) }
+        return output
+    }
+
+    /// Runs a part that `&&` or `||` follows: `set -e` does not hold inside of it.
+    private func runWhereErrorsEndNothing(_ statement: ShellStatement) -> [ShellValue] {
+        if case .call(_, let words)? = statement.command, words.first?.plainText == "set" { return run(statement) }
+        let outer = environment.goesOnAfterErrors
+        environment.goesOnAfterErrors = true
+        let output = run(statement)
+        environment.goesOnAfterErrors = outer
         return output
     }
 

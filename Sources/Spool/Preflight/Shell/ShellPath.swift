@@ -130,7 +130,10 @@ struct ShellPath: Sendable {
     }
 
     /// Writing here changes the system, how someone logs in, or what the spool does with the next prompt.
-    var isSensitive: Bool { isSystem || isHomeSecret || isSpoolControl }
+    var isSensitive: Bool { isSystem || isHomeSecret || isSpoolControl && !isHold }
+
+    /// Whoever writes it only holds the spool, which anybody may; taking it away is another thing.
+    private var isHold: Bool { components.last == ".prompt-pipeline.HOLD" }
 
     /// The folders that the path leads through, itself left out.
     var parents: [String] {
