@@ -143,8 +143,9 @@ extension Dispatcher {
     // MARK: Decisions
 
     enum Decision {
-        case success, tryAgain, tryWhenStarting, tryLater(Int64), fail, block(String), cancel(started: Bool), interrupt(
-            runsAgain: Bool)
+        case success, fail, block(String), cancel(started: Bool), interrupt(runsAgain: Bool)
+        /// At once, when the spool starts attempts again, or after so many milliseconds.
+        case tryAgain, tryWhenStarting, tryLater(Int64)
     }
 
     private func decide(_ prepared: Prepared, _ result: AttemptResult?) -> Decision {

@@ -6,10 +6,13 @@ import Testing
 
 @testable import Spool
 
-/// Works until another attempt begins beside it, or, where none may, until a while has passed.
+/// Counts attempts side by side. That of `a.md` lasts until it is let go.
 private final class CountingAgent: Runner {
     private let state = Mutex((running: 0, most: 0))
+    private let gate = AsyncStream<Void>.makeStream()
     var most: Int { state.withLock { $0.most } }
+
+    func letGo() { gate.continuation.finish() }
 
     func run(
         _ request: AttemptRequest, on executor: any Executor, report: @escaping @Sendable (AttemptEvent) -> Void
@@ -18,17 +21,20 @@ private final class CountingAgent: Runner {
             $0.running += 1
             $0.most = max($0.most, $0.running)
         }
-        for _ in 0..<20 where most < 2 { try? await Task.sleep(for: .milliseconds(5)) }
+        if request.prompt.name == "a.md" { for await _ in gate.stream {} }
         state.withLock { $0.running -= 1 }
         return AttemptResult(outcome: .success, lastOKBlock: 1, message: "ok")
     }
 }
 
 @Suite struct AgentLanesTests {
-    @Test(arguments: [
-        ("shared", "lane: x", "", 1), ("shared", "lane: x", "lane: y", 1), ("shared", "", "", 1), ("scratch", "lane: x", "", 2),
-        ("scratch", "lane: x", "lane: x", 1),
-    ])
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            ("shared", "lane: x", "", 1), ("shared", "lane: x", "lane: y", 1), ("shared", "", "", 1),
+            ("scratch", "lane: x", "", 2),
+            ("scratch", "lane: x", "lane: x", 1),
+        ])
     func agentsInOneTree_runOneAfterTheOther(_ isolation: String, _ first: String, _ second: String, _ most: Int) async throws {
         let spool = try TestSpool()
         defer { spool.remove() }
@@ -37,21 +43,12 @@ private final class CountingAgent: Runner {
             try Data("---\n\(front.joined(separator: "\n"))\n---\n# x\nDo it.\n".utf8).write(
                 to: URL(filePath: spool.path + "/" + name))
         }
-        let folder = try SpoolFolder.make(at: spool.path)
-        var settings = RunSettings(
-            command: "watch", runID: "test", repoRoot: spool.folder.path, environment: ["PATH": "/usr/bin:/bin"])
-        settings.drains = true
-        settings.jobs = 2
-        var context = PreflightContext(repoRoot: spool.folder.path, searchPath: "/usr/bin:/bin")
-        let configuration = try SpoolConfiguration(
-            contents: Data("runners: {mine: {command: [/bin/true]}}".utf8), path: "spool.yaml")
-        context.runners = try RunnerContext(configuration, environment: [:])
+        // It starts only when `b.md` has started and ended, or may not start beside `a.md`.
+        try spool.drop("c.md", "true")
         let agent = CountingAgent()
-        let ending = try await Dispatcher(
-            spool: folder, ledger: try Ledger(path: folder.ledgerPath), settings: settings,
-            preflight: Preflight(context: context, resolver: try TestSpool.resolver(), shell: nil), runners: [.agent: agent],
-            executor: LocalExecutor(graceSeconds: 0.1), observe: { _ in }
-        ).run()
-        #expect(ending.succeeded == 2 && agent.most == most)
+        let ending = try await spool.agentDispatcher(agent, adjust: { $0.jobs = 2 }) { event in
+            if case .attemptStarted(let job, _) = event, job.name == "c.md" { agent.letGo() }
+        }.run()
+        #expect(ending.succeeded == 3 && agent.most == most)
     }
 }

@@ -12,6 +12,8 @@ private final class CancelledWhileItRuns: Runner {
     private let result: AttemptResult
     private let mayLook: Bool
     let attempts = Mutex(0)
+    /// Whom to tell, as the watcher would.
+    let dispatcher = Mutex<Dispatcher?>(nil)
 
     init(_ path: String, _ result: AttemptResult, mayLook: Bool) {
         self.path = path
@@ -31,6 +33,7 @@ private final class CancelledWhileItRuns: Runner {
             // The runner's cancellation comes by the wake that follows.
             await withTaskCancellationHandler {
                 _ = try? await Steering(path: path).apply(.cancel, to: [request.job])
+                dispatcher.withLock { $0 }?.take(.everything)
                 await withCheckedContinuation { continuation in
                     waiting.withLock { $0 = continuation }
                     if Task.isCancelled { resume() }
@@ -75,20 +78,9 @@ private final class CancelledWhileItRuns: Runner {
         let dispatcher = try spool.dispatcher(
             flags: [ToggleFlag(name: "--max-retries", toggle: .retryMax, text: "1")], runner: runner, events: events,
             adjust: { $0.retryDelayMilliseconds = mayLook ? 0 : 3_600_000 })
-        let ending: RunEnding
-        if mayLook {
-            // As the watcher would tell it.
-            let watching = Task {
-                while !Task.isCancelled {
-                    dispatcher.take(.everything)
-                    try? await Task.sleep(for: .milliseconds(5))
-                }
-            }
-            ending = try await dispatcher.run()
-            watching.cancel()
-        } else {
-            ending = try await dispatcher.run()
-        }
+        runner.dispatcher.withLock { $0 = dispatcher }
+        let ending = try await dispatcher.run()
+        runner.dispatcher.withLock { $0 = nil }
         #expect(try spool.job("a.md")?.state == .cancelled)
         #expect(runner.attempts.withLock { $0 } == 1)
         #expect(spool.list("failed") == ["a.md"] && spool.list("") == [])

@@ -40,25 +40,13 @@ private final class LimitedRunner: Runner {
         onWait: @escaping @Sendable (Dispatcher) -> Void = { _ in }
     ) async throws -> RunEnding {
         let own = Mutex<Dispatcher?>(nil)
-        let folder = try SpoolFolder.make(at: spool.path)
-        var settings = RunSettings(
-            command: "watch", runID: "test", repoRoot: spool.folder.path, environment: ["PATH": "/usr/bin:/bin"])
-        settings.drains = true
-        settings.deferredWaitMaxMilliseconds = 5000
-        var context = PreflightContext(repoRoot: spool.folder.path, searchPath: "/usr/bin:/bin")
-        let configuration = try SpoolConfiguration(
-            contents: Data("runners: {mine: {command: [/bin/true]}}".utf8), path: "spool.yaml")
-        context.runners = try RunnerContext(configuration, environment: [:])
-        let dispatcher = Dispatcher(
-            spool: folder, ledger: try Ledger(path: folder.ledgerPath), settings: settings,
-            preflight: Preflight(context: context, resolver: try TestSpool.resolver(), shell: nil),
-            runners: [.agent: runner, .script: ScriptRunner()], executor: LocalExecutor(graceSeconds: 0.1), clock: clock,
-            observe: { event in
-                events.take(event)
-                if case .finished(let job, _) = event, job.name == "c.md", let dispatcher = own.withLock({ $0 }) {
-                    onWait(dispatcher)
-                }
-            })
+        let dispatcher = try spool.agentDispatcher(runner, clock: clock, adjust: { $0.deferredWaitMaxMilliseconds = 5000 }) {
+            event in
+            events.take(event)
+            if case .finished(let job, _) = event, job.name == "c.md", let dispatcher = own.withLock({ $0 }) {
+                onWait(dispatcher)
+            }
+        }
         own.withLock { $0 = dispatcher }
         defer { own.withLock { $0 = nil } }
         return try await dispatcher.run()

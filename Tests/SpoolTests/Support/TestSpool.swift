@@ -77,6 +77,27 @@ struct TestSpool {
             clock: clock, isDone: isDone, observe: observe ?? { events.take($0) })
     }
 
+    /// Drains prompts for agents, which `agent` stands in for: it is the runner `mine`.
+    func agentDispatcher(
+        _ agent: any Runner, clock: any SpoolClock = SystemClock(), adjust: (inout RunSettings) -> Void = { _ in },
+        observe: @escaping @Sendable (RunEvent) -> Void
+    ) throws -> Dispatcher {
+        let spool = try SpoolFolder.make(at: path)
+        var settings = RunSettings(
+            command: "watch", runID: "test", repoRoot: folder.path, environment: ["PATH": "/usr/bin:/bin"])
+        settings.drains = true
+        adjust(&settings)
+        var context = PreflightContext(repoRoot: folder.path, searchPath: "/usr/bin:/bin")
+        let configuration = try SpoolConfiguration(
+            contents: Data("runners: {mine: {command: [/bin/true]}}".utf8), path: "spool.yaml")
+        context.runners = try RunnerContext(configuration, environment: [:])
+        return Dispatcher(
+            spool: spool, ledger: try Ledger(path: spool.ledgerPath), settings: settings,
+            preflight: Preflight(context: context, resolver: try Self.resolver(), shell: nil),
+            runners: [.agent: agent, .script: ScriptRunner()], executor: LocalExecutor(graceSeconds: 0.1), clock: clock,
+            observe: observe)
+    }
+
     /// Runs until nothing is left.
     @discardableResult
     func drain(
