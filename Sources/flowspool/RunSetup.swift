@@ -124,12 +124,13 @@ struct RunSession {
 
     /// Gives the run what `configuration` says, as far as that can change while it goes on; the flags stay.
     ///
-    /// - Returns: keys that have changed and take effect at the next start only.
-    func adjust(to configuration: SpoolConfiguration) -> [String] {
-        dispatcher.adjust(
-            RunAdjustment(OpenedSpool.makeSettings(opened.facts, configuration, now: SystemClock().wallMilliseconds())))
+    /// - Parameter whenTaken: called once what is dropped from then on is judged by it, with the keys that have changed and take effect at
+    ///   the next start only; not at all where the run ends before.
+    func adjust(to configuration: SpoolConfiguration, whenTaken: @escaping @Sendable (_ later: [String]) -> Void) {
         notices.reload(configuration)
-        return configuration.keysForNextStart(comparedWith: opened.configuration)
+        let later = configuration.keysForNextStart(comparedWith: opened.configuration)
+        let settings = OpenedSpool.makeSettings(opened.facts, configuration, now: SystemClock().wallMilliseconds())
+        dispatcher.adjust(RunAdjustment(settings)) { whenTaken(later) }
     }
 
     /// Runs to the end, with the contract files written beside.

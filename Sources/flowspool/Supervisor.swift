@@ -16,11 +16,8 @@ final class Supervisor: Sendable {
 
     func stopping() { tell { try notify.stopping(status: "lets running jobs finish") } }
 
-    func reloading(_ body: () -> Void) {
-        tell { try notify.reloading(monotonicMicroseconds: clock.monotonicMilliseconds() * 1000) }
-        body()
-        ready()
-    }
+    /// `ready` must follow.
+    func reloading() { tell { try notify.reloading(monotonicMicroseconds: clock.monotonicMilliseconds() * 1000) } }
 
     private func tell(_ body: () throws -> Void) {
         do {

@@ -120,7 +120,10 @@ struct WatchService: Service {
             if case .started = event { supervisor.ready() }
         }
         control.set(session.dispatcher)
-        control.onHangup { [supervisor] in supervisor.reloading { Self.reload(session) } }
+        control.onHangup { [supervisor] in
+            supervisor.reloading()
+            Self.reload(session) { supervisor.ready() }
+        }
         if !drains { announce(session) }
         let ending = try await session.run(pump)
         control.clear(ending)
@@ -128,14 +131,19 @@ struct WatchService: Service {
     }
 
     /// Reads spool.yaml again. A file with a fault changes nothing.
-    private static func reload(_ session: RunSession) {
+    ///
+    /// - Parameter whenOver: called once what is dropped from then on is judged by the settings that hold now.
+    private static func reload(_ session: RunSession, whenOver: @escaping @Sendable () -> Void) {
         do throws(FlowspoolError) {
-            let later = session.adjust(to: try SpoolConfiguration.load(spool: session.opened.spool.path))
-            let rest = later.isEmpty ? "" : "; the change of \(later.joined(separator: ", ")) takes effect at the next start"
-            StandardError.write("\(StandardError.prefix)spool.yaml was read again\(rest)\n")
+            session.adjust(to: try SpoolConfiguration.load(spool: session.opened.spool.path)) { later in
+                let rest = later.isEmpty ? "" : "; the change of \(later.joined(separator: ", ")) takes effect at the next start"
+                StandardError.write("\(StandardError.prefix)spool.yaml was read again\(rest)\n")
+                whenOver()
+            }
         } catch {
             _ = report(error)
             StandardError.write("\(StandardError.prefix)spool.yaml was not taken over: the settings stay as they were\n")
+            whenOver()
         }
     }
 

@@ -44,7 +44,7 @@ public actor Dispatcher {
         case filed([(job: Int64, outcome: FilingWork.Outcome)])
         case timer
         case stop(now: Bool)
-        case adjust(RunAdjustment)
+        case adjust(RunAdjustment, whenTaken: @Sendable () -> Void)
     }
 
     enum Stopping { case no, drain, now }
@@ -183,16 +183,23 @@ public actor Dispatcher {
     }
 
     /// Asks the run to stop: what runs finishes, nothing new starts. Safe to call at any time, from anywhere.
-    public nonisolated func drain() { mailbox.post(.stop(now: false)) }
+    public nonisolated func drain() {
+        inbox.endOrders()
+        mailbox.post(.stop(now: false))
+    }
 
     /// Asks the run to stop at once: running attempts are ended and recorded as interrupted.
-    public nonisolated func stopNow() { mailbox.post(.stop(now: true)) }
+    public nonisolated func stopNow() {
+        inbox.endOrders()
+        mailbox.post(.stop(now: true))
+    }
 
     /// Gives the run other settings, which hold for what it does next; attempts that run keep theirs. Safe to call at any time.
-    public nonisolated func adjust(_ adjustment: RunAdjustment) {
-        // Whoever is told that it was taken over, and drops a prompt then, has it judged by these.
-        inbox.revokeOrder()
-        mailbox.post(.adjust(adjustment))
+    ///
+    /// - Parameter whenTaken: called once every prompt that is dropped from then on is judged by them, and not at all where the run ends
+    ///   before.
+    public nonisolated func adjust(_ adjustment: RunAdjustment, whenTaken: @escaping @Sendable () -> Void = {}) {
+        mailbox.post(.adjust(adjustment, whenTaken: whenTaken))
     }
 
     /// Runs the spool until it is stopped, or, when `settings.drains`, until nothing is left.
@@ -279,12 +286,13 @@ public actor Dispatcher {
                 scanAt = nil
                 wantsScan = true
             }
-        case .adjust(let adjustment):
+        case .adjust(let adjustment, let whenTaken):
             adjustment.apply(to: &settings)
             intake.sizeMax = settings.sizeMax
             preparer.claim.sizeMax = settings.sizeMax
             preparer.preflight.context.sizeMax = settings.sizeMax
             waitingChanged()
+            whenTaken()
         case .stop(let now):
             if now || stopping == .drain { stopping = .now } else if stopping == .no { stopping = .drain }
             if stopping == .now {

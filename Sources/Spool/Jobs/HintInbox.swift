@@ -39,6 +39,8 @@ final class HintInbox: Sendable {
     private struct State {
         var waiting = Waiting()
         var order = OrderState.none
+        /// No order is taken any more.
+        var areOrdersOver = false
     }
 
     private let state = Mutex(State())
@@ -85,7 +87,7 @@ final class HintInbox: Sendable {
     /// Leaves a standing order, unless a hint waits.
     func leave(_ order: @escaping Order) {
         state.withLock { state in
-            if state.waiting.isEmpty { state.order = .given(order) }
+            if !state.areOrdersOver, state.waiting.isEmpty { state.order = .given(order) }
         }
     }
 
@@ -100,9 +102,10 @@ final class HintInbox: Sendable {
         }
     }
 
-    /// Makes a standing order void that nobody has carried out yet: what it says does not hold any more.
-    func revokeOrder() {
+    /// Nothing is begun by a standing order from now on. What was begun by one stands until it is withdrawn.
+    func endOrders() {
         state.withLock { state in
+            state.areOrdersOver = true
             if case .given = state.order { state.order = .none }
         }
     }

@@ -51,6 +51,40 @@ import Testing
         #expect(left.filter { $0.hasPrefix(Directory.asidePrefix) }.isEmpty)
     }
 
+    /// Settings that come while the run begins are told of as taken once they hold, and not before.
+    @Test(.timeLimit(.minutes(1))) func settings_holdForWhatIsDroppedOnceTheyAreTaken() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let dispatcher = Mutex<Dispatcher?>(nil)
+        let isTaken = Mutex(false)
+        let (input, continuation) = AsyncStream.makeStream(of: SpoolHint.self)
+        let observe: @Sendable (RunEvent) -> Void = { event in
+            switch event {
+            case .started:
+                // On the dispatcher's own thread: it cannot have taken anything before this returns.
+                var adjustment = RunAdjustment(
+                    RunSettings(command: "watch", runID: "test", repoRoot: spool.path, environment: [:]))
+                adjustment.sizeMax = 100_000
+                dispatcher.withLock { $0 }?.adjust(adjustment) {
+                    isTaken.withLock { $0 = true }
+                    try? spool.drop("a.md", "true # " + String(repeating: "x", count: 5000))
+                    continuation.yield(.file(Array("a.md".utf8)))
+                }
+                let isTakenAlready = isTaken.withLock { $0 }
+                #expect(!isTakenAlready)
+            case .finished, .refused, .blocked: dispatcher.withLock { $0 }?.drain()
+            default: break
+            }
+        }
+        let run = try spool.dispatcher(observe: observe) {
+            $0.drains = false
+            $0.sizeMax = 1000
+        }
+        dispatcher.withLock { $0 = run }
+        let ending = try await run.run(hints: input)
+        #expect(ending.succeeded == 1)
+    }
+
     /// What it comes to is the same as with many: refused, blocked, held, or a job that the ledger knows.
     @Test(.timeLimit(.minutes(1))) func whatCannotBeClaimedSo_isIntakes() async throws {
         let spool = try TestSpool()

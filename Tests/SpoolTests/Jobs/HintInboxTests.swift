@@ -82,6 +82,25 @@ import Testing
         #expect(inbox.withdrawOrder()?.name == nil && !inbox.isEmpty)
     }
 
+    /// Whoever has asked the run to stop and drops a prompt then sees it wait.
+    @Test func standingOrder_isNotCarriedOutOnceOrdersAreOver() {
+        let inbox = HintInbox()
+        inbox.leave(order)
+        inbox.endOrders()
+        #expect(inbox.add(name(1)) == .isFirst)
+        #expect(inbox.withdrawOrder()?.name == nil && inbox.take().names.count == 1)
+        inbox.leave(order)
+        #expect(inbox.add(name(2)) == .isFirst)
+    }
+
+    @Test func endOfOrders_leavesWhatWasBegun() {
+        let inbox = HintInbox()
+        inbox.leave(order)
+        #expect(inbox.add(name(1)) == .carriedOut)
+        inbox.endOrders()
+        #expect(inbox.withdrawOrder()?.name == Array("p1.md".utf8))
+    }
+
     @Test func standingOrder_isNotLeftWhereAHintWaits_norCarriedOutWhenItIsWithdrawn() {
         let inbox = HintInbox()
         _ = inbox.add(name(0))
