@@ -52,6 +52,7 @@ extension Dispatcher {
 
     /// Somebody may have finished writing.
     func tryBusyAgain() {
+        hintedSince.formUnion(preparing.keys)
         guard !busy.isEmpty else { return }
         busy.removeAll()
         waitingChanged()
@@ -145,7 +146,10 @@ extension Dispatcher {
     func take(_ outcome: PrepareOutcome) {
         wantsWaiting = true
         let isCancelled = outcome.job.map { cancelWhenPrepared.remove($0) != nil } ?? false
-        if let id = outcome.job { busySince[id] = nil }
+        if let id = outcome.job {
+            busySince[id] = nil
+            hintedSince.remove(id)
+        }
         switch outcome {
         case .ready(var prepared):
             preparing[prepared.job.id] = nil
@@ -171,8 +175,10 @@ extension Dispatcher {
             observe(.held(job, findings))
         case .busy(let job):
             preparing[job.id] = nil
-            busy.insert(job.id)
             busySince[job.id] = busySince[job.id] ?? clock.monotonicMilliseconds()
+            // The event that would have it tried again has come already.
+            if hintedSince.remove(job.id) != nil { return waitingChanged() }
+            busy.insert(job.id)
             observe(.waitsForWriter(job))
             // IN_CLOSE_WRITE wakes us where leases work; the quiet period has no event.
             scanLater(afterMilliseconds: max(settings.quietMilliseconds, 100))
@@ -191,6 +197,7 @@ extension Dispatcher {
         case .trouble(let ids, let error):
             for id in ids {
                 preparing[id] = nil
+                hintedSince.remove(id)
                 unwritten.append(.giveBack(id, why: "given back: \(error.message)"))
             }
             trouble(error)

@@ -56,6 +56,8 @@ public actor Dispatcher {
     var preparing: [Int64: Job] = [:]
     /// Files whose writer we wait for, by job: tried again when a hint names them or at the next scan.
     var busy: Set<Int64> = []
+    /// Jobs that are being prepared and were since hinted at, or may have been: what their preparation saw of a writer may be over.
+    var hintedSince: Set<Int64> = []
     /// Since when their writers are waited for, on the monotonic clock.
     var busySince: [Int64: Int64] = [:]
     var stopping = Stopping.no

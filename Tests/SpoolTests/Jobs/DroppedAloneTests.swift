@@ -85,6 +85,40 @@ import Testing
         #expect(ending.succeeded == 1)
     }
 
+    /// The event of a writer's close comes while its file, looked at a moment before, is not known to be waited for yet.
+    @Test(.timeLimit(.minutes(1))) func fileThatIsClosedWhileItIsLookedAt_isTriedAtOnce() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let looks = Mutex(0)
+        let run = Mutex<Dispatcher?>(nil)
+        let isHintSeen = DispatchSemaphore(value: 0)
+        let calls = SystemCalls { call, path in
+            guard path.hasSuffix("/a.md") else { return nil }
+            // Intake looks whether the file that the hint names is there.
+            if call == .fstatat, looks.withLock({ $0 }) == 2 { isHintSeen.signal() }
+            guard call == .fcntl else { return nil }
+            let look = looks.withLock { looks in
+                looks += 1
+                return looks
+            }
+            if look == 2 {
+                run.withLock { $0 }?.take(.file(Array("a.md".utf8)))
+                isHintSeen.wait()
+            }
+            return look <= 2 ? EAGAIN : nil
+        }
+        // Nothing else would have it tried again in time.
+        let watching = try WatchingRun(spool, calls: calls, adjust: { $0.quietMilliseconds = 600_000 })
+        run.withLock { $0 = watching.dispatcher }
+        let ending = try await watching.run { job in
+            guard job == nil else { return nil }
+            try spool.drop("a.md", "true")
+            return ["a.md"]
+        }
+        run.withLock { $0 = nil }
+        #expect(ending.succeeded == 1 && looks.withLock { $0 } == 3)
+    }
+
     /// What it comes to is the same as with many: refused, blocked, held, or a job that the ledger knows.
     @Test(.timeLimit(.minutes(1))) func whatCannotBeClaimedSo_isIntakes() async throws {
         let spool = try TestSpool()
