@@ -247,38 +247,44 @@ import Testing
     /// Its shell has begun when the claim is committed, and waits. Where its run folder is taken away then, the block runs once all the same.
     @Test(.timeLimit(.minutes(1)), arguments: [false, true])
     func shellThatHasBegun_runsTheBlockOnce(_ isFolderTaken: Bool) async throws {
+        struct Begun {
+            var run: String
+            var hasRun: Bool
+        }
         let spool = try TestSpool()
         defer { spool.remove() }
         let trace = spool.folder.path + "/trace"
-        let begun = Mutex<[String]>([])
+        let begun = Mutex<Begun?>(nil)
         let calls = SystemCalls { call, path in
             // It is claimed, and about to move to `active/`.
-            guard call == .renameat2, path.hasSuffix("/a.md"), begun.withLock({ $0.isEmpty }) else { return nil }
-            let shells = ProcessTable.ownChildren().compactMap(ProcessTable.runDirectory).filter {
-                $0.hasPrefix(spool.path + "/")
-            }
-            begun.withLock {
-                $0 = shells.map { String($0.dropFirst(spool.path.utf8.count)) } + [access(trace, F_OK) == 0 ? "ran" : ""]
-            }
-            guard isFolderTaken, let run = shells.first else { return nil }
-            let pids = ProcessTable.ownChildren().filter { ProcessTable.runDirectory(of: $0) == run }
-            try? FileManager.default.removeItem(atPath: run)
-            try? Data("\(pids[0])".utf8).write(to: URL(fileURLWithPath: spool.folder.path + "/pid"))
+            guard call == .renameat2, path.hasSuffix("/a.md"), begun.withLock({ $0 == nil }) else { return nil }
+            let shell = ProcessTable.ownChildren().lazy.map { (pid: $0, run: ProcessTable.runDirectory(of: $0) ?? "") }
+                .first { $0.run.hasPrefix(spool.path + "/") }
+            guard let shell else { return nil }
+            begun.withLock { $0 = Begun(run: shell.run, hasRun: access(trace, F_OK) == 0) }
+            guard isFolderTaken else { return nil }
+            try? FileManager.default.removeItem(atPath: shell.run)
+            try? Data("\(shell.pid)".utf8).write(to: URL(fileURLWithPath: spool.folder.path + "/pid"))
             return nil
         }
-        var names = ["first.md", "a.md"][...]
+        var drops = 0
         let ending = try await WatchingRun(spool, calls: calls).run { job in
-            guard let name = names.popFirst() else { return nil }
-            if job != nil { try? FileManager.default.removeItem(atPath: trace) }
+            // None begins ahead where the script's lease is refused: a child that another test starts at that moment has its file open,
+            // until it becomes its program. Then the block has run as ever, and the next one shows it.
+            if drops > 1 { #expect(try String(contentsOfFile: trace, encoding: .utf8) == "a.md\n") }
+            guard begun.withLock({ $0 == nil }) else { return nil }
+            try? FileManager.default.removeItem(atPath: trace)
+            let name = drops == 0 ? "first.md" : "a.md"
+            drops += 1
             // By then the shell is gone whose folder was taken: it might open the script that stands there now.
             let check = "if [ -f $OUT/pid ] && kill -0 $(cat $OUT/pid) 2> /dev/null; then echo alive >> $OUT/trace; fi"
             try spool.drop(name, "echo \(name) >> $OUT/trace\n\(check)")
             return [name]
         }
-        #expect(ending.succeeded == 2)
-        #expect(begun.withLock { $0.count == 2 && $0[0].hasSuffix("/2/attempt-1") && $0[1].isEmpty })
-        #expect(try String(contentsOfFile: trace, encoding: .utf8) == "a.md\n")
-        #expect(try spool.ledger().read { try $0.attempts(of: 2) }.map(\.outcome) == [.success])
+        #expect(ending.succeeded == drops)
+        let seen = try #require(begun.withLock { $0 })
+        #expect(seen.run.hasSuffix("/\(drops)/attempt-1") && !seen.hasRun)
+        #expect(try spool.ledger().read { try $0.attempts(of: Int64(drops)) }.map(\.outcome) == [.success])
         #expect(ProcessTable.ownChildren().compactMap(ProcessTable.runDirectory).allSatisfy { !$0.hasPrefix(spool.path + "/") })
     }
 
