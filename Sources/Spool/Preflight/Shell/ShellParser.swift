@@ -73,9 +73,10 @@ public struct ShellParser: Sendable {
         let missing = ShfmtOperator.all.filter { !operators.knows($0) }
         guard !missing.isEmpty else { return }
         let probe = ShfmtProbe(missing)
-        let answer = ChildProgram.run(
-            path, Self.arguments, input: Array(probe.text.utf8),
-            limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax), meanwhile: meanwhile)
+        let answer = Self.tellingRefusal(
+            ChildProgram.run(
+                path, Self.arguments, input: Array(probe.text.utf8),
+                limits: .init(seconds: Self.startSeconds, outputBytesMax: Self.outputBytesMax), meanwhile: meanwhile))
         if case .success(let output) = answer, output.status == 0, (try? learn(probe, output.bytes)) != nil { return }
         if case .failure(.notStarted(let refusal)) = answer, refusal.isOfMachine { throw refusal.forUser }
         // Something is wrong with it: only now is its version worth another start.
@@ -240,9 +241,21 @@ public struct ShellParser: Sendable {
         let input = Array(text.utf8)
         let limits = ChildProgram.Limits(seconds: seconds, outputBytesMax: Self.outputBytesMax)
         if var child = learnt.ahead.withLock({ $0.take() }) {
-            return child.run(input: input, limits: limits, meanwhile: meanwhile)
+            return Self.tellingRefusal(child.run(input: input, limits: limits, meanwhile: meanwhile))
         }
-        return ChildProgram.run(path, Self.arguments, input: input, limits: limits, meanwhile: meanwhile)
+        return Self.tellingRefusal(
+            ChildProgram.run(path, Self.arguments, input: input, limits: limits, meanwhile: meanwhile))
+    }
+
+    /// The same, but where the machine refused the parser a thread (what the Go runtime says then, newosproc in runtime/os_linux.go), that
+    /// is what failed, and neither the parser nor the block. Of other failures, a text of the block may be a part.
+    private static func tellingRefusal(
+        _ answer: Result<ChildProgram.Output, ShellParserFailure>
+    ) -> Result<ChildProgram.Output, ShellParserFailure> {
+        guard case .success(let output) = answer, output.status == 2,
+            output.errors.starts(with: "runtime: failed to create new OS thread".utf8)
+        else { return answer }
+        return .failure(.notStarted(SystemCallError(call: .clone, path: "a thread of the shell parser", errno: EAGAIN)))
     }
 
     /// `<standard input>:3:7: reached EOF without closing quote "`.

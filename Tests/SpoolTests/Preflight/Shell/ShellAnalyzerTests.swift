@@ -112,6 +112,10 @@ import Testing
     }
 
     private func codes(shfmt body: String, seconds: Double = 5) async throws -> [String] {
+        try await report(shfmt: body, seconds: seconds).findings.map(\.code.rawValue)
+    }
+
+    private func report(shfmt body: String, seconds: Double = 5) async throws -> ShellReport {
         // It answers the version and the probe like the real one, then misbehaves.
         let folder = try TestFolder()
         defer { folder.remove() }
@@ -126,7 +130,7 @@ import Testing
         try script.write(toFile: program, atomically: true, encoding: .utf8)
         chmod(program, 0o755)
         let analyzer = try ShellAnalyzer(shfmtPath: program, searchPath: "/usr/bin:/bin", timeoutSeconds: seconds)
-        return await analyzer.analyze(block("echo HOSTILE\n")).findings.map(\.code.rawValue)
+        return await analyzer.analyze(block("echo HOSTILE\n"))
     }
 
     @Test func tenThousandSubshells_areNotPassed() async throws {
@@ -183,6 +187,17 @@ import Testing
     ])
     func parserThatFails_isNotBelieved(_ body: String) async throws {
         #expect(try await codes(shfmt: body) == ["parser_failed"])
+    }
+
+    /// The user may have no more processes: the job is to wait, and no prompt is to blame.
+    @Test func parserThatGetsNoThread_isTheMachinesTrouble() async throws {
+        let words = "runtime: failed to create new OS thread (have 5 already; errno=11)"
+        let report = try await report(shfmt: "echo '\(words)' >&2; echo 'fatal error: newosproc' >&2; exit 2")
+        #expect(report.refusal?.errno == EAGAIN && report.refusal?.call == .clone)
+        for body in ["echo 'panic: \(words)' >&2; exit 2", "echo '\(words)' >&2; exit 1"] {
+            let report = try await self.report(shfmt: body)
+            #expect(report.refusal == nil && report.findings.map(\.code) == [.parserFailed])
+        }
     }
 
     /// A runner that was stopped for longer than the parser may take held sound prompts back.
