@@ -106,8 +106,10 @@ struct Recovery {
         let ended = try ledger.write { tx in
             var ended = Recovered()
             for attempt in try tx.runningAttempts() {
-                let result = AttemptResult(
+                var result = AttemptResult(
                     outcome: .interrupted, failureClass: .interrupted, message: "the runner ended before the attempt did")
+                result.usage = worktree(of: attempt)
+                if let path = result.usage?.worktree { result.message += "; its changes are in \(printable(path))" }
                 try tx.finishAttempt(job: attempt.job, attempt: attempt.attempt, result)
                 guard var job = try tx.job(attempt.job), job.state == .active else { continue }
                 let undone = try undoneClaim(job, tx)
@@ -132,6 +134,19 @@ struct Recovery {
             return ended
         }
         recovered.add(ended)
+    }
+
+    /// The worktree that an attempt of an agent had, in the form in which an attempt that ends says so; nil without one.
+    private func worktree(of attempt: AttemptRecord) -> RunUsage? {
+        // What cannot be looked for is not told of; nothing of it is lost.
+        guard let folder = try? RunPath.open(attempt.runDirectory, in: spool),
+            let note = WorktreeNote.read(in: folder, job: attempt.job, attempt: attempt.attempt),
+            let parent = try? spool.control.folder("worktrees"), (try? parent.status(note.name))?.kind == .folder
+        else { return nil }
+        var usage = RunUsage(runner: note.runner)
+        usage.worktree = parent.path + "/" + note.name
+        usage.branch = note.branch
+        return usage
     }
 
     /// The file of a job whose claim's rename a power loss has undone: gone from `active/`, and its very bytes are in the drop

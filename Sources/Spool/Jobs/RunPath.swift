@@ -23,6 +23,15 @@ enum RunPath {
         return folder
     }
 
+    /// Opens the folder of an attempt without following links.
+    ///
+    /// - Throws: `SystemCallError`, also where it is not there any more.
+    static func open(_ relativePath: String, in spool: SpoolFolder) throws(SystemCallError) -> Directory {
+        var folder = spool.runs
+        for component in relativePath.split(separator: "/").dropFirst() { folder = try folder.folder(String(component)) }
+        return folder
+    }
+
     /// Removes a folder that was made for an attempt which never started, and the job's folder where nothing else is in it.
     /// What stays (another attempt's folder, trouble with the disk) is harmless.
     static func removeUnused(_ relativePath: String, in spool: SpoolFolder) {

@@ -35,6 +35,40 @@ import Testing
         #expect(try spool.ledger().read { try $0.failureCounts().total } == 1)
     }
 
+    /// What an agent had written when its runner died is found again.
+    @Test func interruptedAgent_saysWhereItsWorktreeIs() async throws {
+        let spool = try crashed(retryMax: 0)
+        defer { spool.remove() }
+        let tree = spool.path + "/.flowspool/worktrees/job-1-1-2"
+        let run = spool.path + "/runs/2026-01-01/1/attempt-1"
+        for path in [tree, run] { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+        let note = WorktreeNote(runner: "codex", name: "job-1-1-2", branch: "flowspool/job-1-1-2")
+        try note.write(in: try RunFolder(path: run))
+        try await spool.drain(profile: "production")
+        let attempt = try #require(try spool.ledger().read { try $0.attempts(of: 1) }.first)
+        #expect(attempt.outcome == .interrupted && attempt.message.hasSuffix("; its changes are in \(tree)"))
+        #expect(attempt.usage?.worktree == tree && attempt.usage?.branch == "flowspool/job-1-1-2")
+        #expect(attempt.usage?.runner == "codex")
+    }
+
+    /// The agent can write there as well. Other attempts have their folders beside it; the last one is a link.
+    @Test(arguments: ["../worktrees/job-1-1", "job-1-1/..", "job-1-12", "job-2-1", "job-1-1-x", "job-1-1-9", "job-1-1-3"])
+    func noteOfAWorktreeThatIsNotTheAttempts_isNotBelieved(_ name: String) async throws {
+        let spool = try crashed(retryMax: 0)
+        defer { spool.remove() }
+        let trees = spool.path + "/.flowspool/worktrees/"
+        let run = spool.path + "/runs/2026-01-01/1/attempt-1"
+        for path in [run, trees + "job-1-1", trees + "job-1-12", trees + "job-2-1", trees + "job-1-1-x"] {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        }
+        try FileManager.default.createSymbolicLink(atPath: trees + "job-1-1-3", withDestinationPath: "/etc")
+        try WorktreeNote(runner: "codex", name: name, branch: "flowspool/" + name).write(in: try RunFolder(path: run))
+        try await spool.drain(profile: "production")
+        let attempt = try #require(try spool.ledger().read { try $0.attempts(of: 1) }.first)
+        #expect(attempt.outcome == .interrupted && attempt.usage == nil)
+        #expect(attempt.message == "the runner ended before the attempt did")
+    }
+
     @Test func interruptionThatCrossesAThreshold_halts_andIsToldOnce() async throws {
         let spool = try crashed(retryMax: 0)
         defer { spool.remove() }

@@ -111,7 +111,11 @@ struct AgentAttempt {
                 parent = try Directory(path: spool).folder(".flowspool").makeFolder("worktrees").path
             }
             return try await WorkingTree.makeWorktree(
-                around: directory, in: parent, job: request.job, attempt: request.attempt, git: git)
+                around: directory, in: parent, job: request.job, attempt: request.attempt, git: git
+            ) { [folder, usage] name, branch in
+                // Without it the attempt goes on as well; only a crash would find none.
+                try? WorktreeNote(runner: usage.runner, name: name, branch: branch).write(in: folder)
+            }
         }
     }
 
@@ -120,7 +124,11 @@ struct AgentAttempt {
         guard tree.branch != nil else { return }
         // Not even a cancelled attempt leaves an empty worktree behind.
         let kept = await Task { [tree] in try? await tree.settle(git) }.value ?? true  // What cannot be told is kept.
-        guard kept else { return }
+        guard kept else {
+            // Harmless where it stays: it names what is not there.
+            try? folder.directory.remove(WorktreeNote.fileName)
+            return
+        }
         usage.worktree = tree.root
         usage.branch = tree.branch
         result.message += (result.message.isEmpty ? "" : "; ") + "its changes are in \(printable(tree.root))"

@@ -121,11 +121,17 @@ struct WorkingTree: Sendable {
         }
     }
 
+    /// How the worktree of an attempt is named: after nothing that a prompt says. A number follows where there is one of that name.
+    static func worktreeName(job: Int64, attempt: Int) -> String { "job-\(job)-\(attempt)" }
+
     /// Makes a worktree of the repository around `directory`, at its present commit, on a new branch.
     ///
-    /// - Parameter parent: an existing folder for worktrees.
+    /// - Parameters:
+    ///   - parent: an existing folder for worktrees.
+    ///   - note: told of its name there and of its branch before it is made.
     static func makeWorktree(
-        around directory: String, in parent: String, job: Int64, attempt: Int, git: Git
+        around directory: String, in parent: String, job: Int64, attempt: Int, git: Git,
+        note: (_ name: String, _ branch: String) -> Void = { _, _ in }
     ) async throws(Git.Failed) -> WorkingTree {
         guard let top = top(above: directory) else {
             throw Git.Failed(description: "isolation: worktree needs a git repository, and \(printable(directory)) is in none")
@@ -133,11 +139,12 @@ struct WorkingTree: Sendable {
         let base = try await git(["rev-parse", "--verify", "HEAD"], in: top)
         let repository = Repository(
             top: top, commonDirectory: try await git(["rev-parse", "--path-format=absolute", "--git-common-dir"], in: top))
-        // Named after nothing that a prompt says; unique even where a ledger was begun anew.
-        var name = "job-\(job)-\(attempt)"
+        // Unique even where a ledger was begun anew.
+        let first = worktreeName(job: job, attempt: attempt)
+        var name = first
         var number = 2
         while access(parent + "/" + name, F_OK) == 0, number < 1000 {
-            name = "job-\(job)-\(attempt)-\(number)"
+            name = "\(first)-\(number)"
             number += 1
         }
         var branch = "flowspool/" + name
@@ -150,6 +157,7 @@ struct WorkingTree: Sendable {
             branch = "flowspool/\(name)-\(number)"
             number += 1
         }
+        note(name, branch)
         do throws(Git.Failed) {
             try await repository.alone(git, ["worktree", "add", "--quiet", "-b", branch, path, base])
         } catch {

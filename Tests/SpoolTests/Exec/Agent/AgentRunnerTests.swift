@@ -358,6 +358,15 @@ import Testing
         #expect(bench.scratch.text("repo/a.txt") == "a\n")
     }
 
+    @Test func worktree_isNotedBeforeTheAgentBegins() async throws {
+        await bench.makeRepository()
+        bench.program("mine", "cat >/dev/null; cp \"$FLOWSPOOL_RUN_DIR/worktree.json\" a.txt")
+        let result = try await bench.run(prompt("isolation: worktree"), "runners: {mine: {command: [mine]}}", job: 7)
+        let tree = try #require(result.usage?.worktree)
+        let note = try JSON.parse(try String(contentsOfFile: tree + "/a.txt", encoding: .utf8))
+        #expect(note == ["runner": "mine", "name": "job-7-1", "branch": "flowspool/job-7-1"])
+    }
+
     /// git fails where two of its commands meet at the list of worktrees.
     @Test func worktreesOfARepository_areMadeAndRemovedOneAtATime() async throws {
         await bench.makeRepository()
