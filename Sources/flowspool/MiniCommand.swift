@@ -42,12 +42,15 @@ struct MiniCommand: AsyncParsableCommand {
             let folder = try MiniFolder(path: root.map(absolutePath) ?? repo + "/" + MiniRecord.folderName)
             let configuration = try PolicyConfiguration.load(flag: options.absoluteConfig, repoRoot: repo)
             try folder.requireOwnSpool()
+            // Where somebody runs that spool, nothing has happened to an old pass.
+            var locks: MiniLocks? = try MiniLocks(folder)
             // A run that is cut off must not leave an old pass standing.
             try MiniRecord.remove(in: folder.directory)
             var reports: [MiniExperiment.Report] = []
             for phase in MiniExperiment.Phase.allCases {
                 let run = MiniPhase(phase: phase, folder: folder, configuration: configuration, repoRoot: repo)
-                reports.append(MiniExperiment.judge(try await run.observe(), by: MiniExperiment.expectation(of: phase)))
+                let names = try run.fill(holding: try locks.take() ?? MiniLocks(folder))
+                reports.append(MiniExperiment.judge(try await run.observe(names), by: try run.expectation))
             }
             let isPassed = reports.allSatisfy(\.isPassed)
             if isPassed {
@@ -68,6 +71,23 @@ struct MiniCommand: AsyncParsableCommand {
     }
 }
 
+/// The locks of the experiment's spool as it stands: while one has them, nobody runs it.
+private struct MiniLocks {
+    private let runner: RunnerLock?
+    private let contract: ContractLock?
+
+    /// - Throws: `spoolBusy` where somebody does.
+    init(_ folder: MiniFolder) throws {
+        guard SpoolFolder.isSpool(folder.spoolPath) else {
+            (runner, contract) = (nil, nil)
+            return
+        }
+        let spool = try SpoolFolder.open(at: folder.spoolPath)
+        runner = try RunnerLock(spool, command: "mini", now: SystemClock().wallMilliseconds())
+        contract = try ContractLock(root: spool.root)
+    }
+}
+
 /// One phase: fill, run, look.
 struct MiniPhase {
     let phase: MiniExperiment.Phase
@@ -75,12 +95,19 @@ struct MiniPhase {
     let configuration: PolicyConfiguration
     let repoRoot: String
 
-    func observe() async throws -> MiniExperiment.Observation {
-        let expected = MiniExperiment.expectation(of: phase)
-        let names = try fill()
+    var expectation: MiniExperiment.Expectation {
+        get throws {
+            let plain = MiniExperiment.expectation(of: phase)
+            let resolver = try PolicyResolver(configuration: configuration, profileFlag: plain.profile, environment: [:])
+            return MiniExperiment.expectation(of: phase, retryMax: resolver.base.policy.retryMax)
+        }
+    }
+
+    /// - Parameter names: of the prompts that the spool was filled with.
+    func observe(_ names: [String]) async throws -> MiniExperiment.Observation {
         let clock = SystemClock()
         let begin = clock.monotonicMilliseconds()
-        let code = try await batch(expected).run()
+        let code = try await batch(expectation).run()
         let seconds = Double(clock.monotonicMilliseconds() - begin) / 1000
         let spool = try SpoolFolder.open(at: folder.spoolPath)
         let ledger = try Ledger(path: spool.ledgerPath)
@@ -90,14 +117,12 @@ struct MiniPhase {
             events: try EventLog.read(in: spool.root), seconds: seconds)
     }
 
-    private func fill() throws -> [String] {
-        if SpoolFolder.isSpool(folder.spoolPath) {
-            // Nobody may be running the spool that is wiped.
-            let spool = try SpoolFolder.open(at: folder.spoolPath)
-            _ = try RunnerLock(spool, command: "mini", now: SystemClock().wallMilliseconds())
-            _ = try ContractLock(root: spool.root)
-        }
-        try folder.wipe()
+    /// Wipes the spool and fills it anew.
+    ///
+    /// - Parameter locks: of the spool that is wiped, kept until it is gone.
+    /// - Returns: the names of the prompts.
+    fileprivate func fill(holding locks: consuming MiniLocks) throws -> [String] {
+        try withExtendedLifetime(locks) { try folder.wipe() }
         let spool = try folder.makeSpool()
         return try folder.fill(spool.root, for: phase)
     }

@@ -8,7 +8,8 @@ struct ApproveCommand: AsyncParsableCommand {
         commandName: "approve",
         abstract: "Let held jobs run.",
         discussion: """
-            The yes is remembered for the prompt's very bytes: the same prompt is not asked about again, a changed one is.
+            The yes is remembered for the prompt's very bytes: the same prompt is not asked about again, a changed one is. A file
+            in held/ that was changed since it was checked is checked anew, and nothing is remembered.
 
             EXAMPLE
               flowspool approve 7
@@ -20,7 +21,8 @@ struct ApproveCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingErrors {
             try await options.apply(
-                .approve, try options.open(), all: { try $0.jobs(in: .held) }, told: { _ in "approved: it waits to run" })
+                .approve, try options.open(), all: { try $0.jobs(in: .held) },
+                told: { $0.reason.isEmpty ? "approved: it waits to run" : $0.reason })
         }
     }
 }
@@ -45,7 +47,7 @@ struct RejectCommand: AsyncParsableCommand {
         try await reportingErrors {
             try await options.apply(
                 .reject(reason: reason), try options.open(), all: { try $0.jobs(in: .held) },
-                told: { _ in "rejected: it is in failed/" })
+                told: { $0.place == .none ? "rejected: its file is gone" : "rejected: it is in failed/" })
         }
     }
 }

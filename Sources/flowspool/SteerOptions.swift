@@ -7,7 +7,7 @@ import Spool
 struct SteerOptions: ParsableArguments {
     @OptionGroup var spoolOptions: SpoolOptions
 
-    @Argument(help: ArgumentHelp("Job numbers, prompt names (the newest job) or prompt ids.", valueName: "job"))
+    @Argument(help: ArgumentHelp("Job numbers, prompt names, files (held/name.md) or prompt ids.", valueName: "job"))
     var jobs: [String] = []
 
     @Flag(help: "Every job that this can be done to.")
@@ -24,16 +24,16 @@ struct SteerOptions: ParsableArguments {
     func open() throws -> Steering { try Steering(path: spoolOptions.path) }
 
     /// The numbers of the jobs meant, each once, and the errors for names that are no job.
-    func resolve(_ steering: Steering, all query: (LedgerTransaction) throws -> [Int64]) throws -> (
-        ids: [Int64], unknown: [FlowspoolError]
-    ) {
+    func resolve(
+        _ change: Steering.Change, _ steering: Steering, all query: (LedgerTransaction) throws -> [Int64]
+    ) throws -> (ids: [Int64], unknown: [FlowspoolError]) {
         try steering.ledger.read { tx in
             if all { return (try query(tx), []) }
             var ids: [Int64] = []
             var unknown: [FlowspoolError] = []
             for text in jobs {
                 do {
-                    let id = try tx.find(text).id
+                    let id = try tx.find(text, in: Steering.states(for: change)).id
                     if !ids.contains(id) { ids.append(id) }
                 } catch let error as FlowspoolError {
                     unknown.append(error)
@@ -49,7 +49,7 @@ struct SteerOptions: ParsableArguments {
     func apply(
         _ change: Steering.Change, _ steering: Steering, all query: (LedgerTransaction) throws -> [Int64], told: (Job) -> String
     ) async throws {
-        let (ids, unknown) = try resolve(steering, all: query)
+        let (ids, unknown) = try resolve(change, steering, all: query)
         let outcomes = try await steering.apply(change, to: ids)
         var errors = unknown
         var changed: [Job] = []

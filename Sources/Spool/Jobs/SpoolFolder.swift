@@ -98,6 +98,12 @@ public final class SpoolFolder: Sendable {
 
     /// Whether this is the name of one of the spool's own folders.
     static func isOwn(_ name: [UInt8]) -> Bool { ownNames.contains(name) }
+    /// Whether flowspool makes files of this name in the control folder, for itself alone: no settings, no worktrees.
+    static func isOwnControlFile(_ name: String) -> Bool {
+        name == RunnerLock.fileName || name.hasPrefix(Directory.asidePrefix)
+            || ["", "-wal", "-shm", "-journal"].contains { name == Ledger.fileName + $0 }
+    }
+
     private static let ownNames = Set((placeNames + [controlName]).map { Array($0.utf8) })
 
     private var places: [(name: String, folder: Directory)] {

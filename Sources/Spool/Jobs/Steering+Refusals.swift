@@ -25,7 +25,7 @@ extension Steering {
             if job.state.isTerminal {
                 return FlowspoolError(
                     .invalidInput,
-                    "\(job.title) is \(job.state.rawValue) and has no file any more: it was taken out of the drop folder",
+                    "\(job.title) is \(job.state.rawValue) and has no file any more",
                     hint: "drop the prompt again")
             }
             return FlowspoolError(
@@ -41,10 +41,33 @@ extension Steering {
         }
     }
 
+    /// Which states allow `change`, of the jobs that a name may mean; empty: the newest is meant, whatever it is in.
+    public static func states(for change: Change) -> Set<JobState> {
+        switch change {
+        case .approve, .reject: [.held]
+        case .cancel: [.queued, .deferred, .held, .active]
+        case .retry: []
+        }
+    }
+
+    static func ambiguous(_ name: String, _ jobs: [Job]) -> FlowspoolError {
+        let shown = jobs.prefix(8).map { "\($0.id) (\($0.place.rawValue)/\(printable($0.file)))" }.joined(separator: ", ")
+        return FlowspoolError(
+            .invalidInput, "“\(printable(name))” is the name of \(jobs.count) jobs: \(shown)\(jobs.count > 8 ? " …" : "")",
+            hint: "name one by its number, or by its file as it stands there")
+    }
+
     static func unknown(_ text: String) -> FlowspoolError {
         FlowspoolError(
             .invalidInput, "there is no job “\(printable(text))” in this spool",
             hint: "`flowspool list` shows the jobs; a prompt has none before a runner has seen it (`flowspool watch`)")
+    }
+
+    /// Its file waits in the drop folder to be checked anew.
+    static func movedBack(_ job: Job) -> FlowspoolError {
+        FlowspoolError(
+            .invalidInput, "\(job.title): its file was moved back to the drop folder, where it is checked anew",
+            hint: "`flowspool watch` does that; `flowspool cancel \(job.id)` ends the job")
     }
 
     static func gone(_ job: Job, _ spool: SpoolFolder) -> FlowspoolError {

@@ -31,7 +31,7 @@ public struct Steering: Sendable {
 
     /// What is asked.
     public enum Change: Sendable, Hashable {
-        /// Yes to the warnings of a held job; remembered for its very bytes.
+        /// Yes to the warnings of a held job; remembered for its very bytes. Where its file holds others by now, it is checked anew.
         case approve
         /// No to a held job. It fails as `rejected`. A person who says no attends to the spool, so it counts towards neither
         /// threshold: those halt a spool that fails unattended.
@@ -73,8 +73,11 @@ public struct Steering: Sendable {
     private func applyChunk(_ change: Change, _ ids: [Int64]) async throws -> [Outcome] {
         do {
             try await settle(ids)
+            let changed = change == .approve ? try changed(among: ids) : []
             let now = clock.wallMilliseconds()
-            var outcomes = try ledger.write { tx in try ids.map { try self.commit(change, $0, tx, now: now) } }
+            var outcomes = try ledger.write { tx in
+                try ids.map { try self.commit(change, $0, isChanged: changed.contains($0), tx, now: now) }
+            }
             for (index, outcome) in outcomes.enumerated() {
                 if case .changed(let job) = outcome { outcomes[index] = await finish(change, job) }
             }
@@ -108,9 +111,29 @@ public struct Steering: Sendable {
         try spool.syncPlaces()
     }
 
+    /// The held jobs whose files do not hold what was checked, and what the person who says yes has read of them.
+    private func changed(among ids: [Int64]) throws -> Set<Int64> {
+        let held = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }.filter { $0.state == .held }
+        return Set(
+            try held.filter { job in
+                let prompt = try prompt(of: job, as: job.file, in: spool.held)
+                return prompt == nil || prompt?.sha != job.promptSHA
+            }.map(\.id))
+    }
+
+    /// What stands in a folder under the name of a job's file, as the job's prompt; nil where none can be read.
+    private func prompt(of job: Job, as file: String, in folder: Directory) throws -> PromptFile? {
+        guard let status = try folder.status(file),
+            let prompt = try KeptPrompt.read(file, status, in: folder, sizeMax: OpenFile.stampedMax)
+        else { return nil }
+        return PromptFile.read(name: job.name, bytes: prompt.bytes)
+    }
+
     // MARK: The ledger
 
-    private func commit(_ change: Change, _ id: Int64, _ tx: LedgerTransaction, now: Int64) throws -> Outcome {
+    private func commit(
+        _ change: Change, _ id: Int64, isChanged: Bool, _ tx: LedgerTransaction, now: Int64
+    ) throws -> Outcome {
         guard var job = try tx.job(id) else { return .refused(Self.unknown("\(id)")) }
         let was = job.state
         // First: whoever has decided otherwise has decided, wherever the file is just now.
@@ -122,7 +145,13 @@ public struct Steering: Sendable {
             try tx.request("cancel", job: id, now: now)
             return .requested(job, isRunnerAlive: try RunnerLock.holder(spool) != nil)
         }
-        let status = try spool.directory(job.place)?.status(job.file)
+        var status = try spool.directory(job.place)?.status(job.file)
+        if status == nil, let name = try nameOfMovedBack(job, tx) {
+            if change == .approve { return .refused(Self.movedBack(job)) }
+            // No runner has seen it there yet.
+            (job.place, job.file) = (.drop, name)
+            status = try spool.root.status(name)
+        }
         let isThere = status != nil
         switch change {
         case .retry where job.state == .deferred:
@@ -139,7 +168,7 @@ public struct Steering: Sendable {
                         .invalidInput, "\(job.title): its file waits as job \(other.id) already",
                         hint: "`flowspool show \(other.id)`"))
             }
-            try wait(change, &job, tx, now: now)
+            try wait(change, &job, isChanged: isChanged, tx, now: now)
             // Another job's file may take its name in `done/` or `failed/` as soon as it has left.
             job.fileSignature = status?.identity
         case .reject(let reason):
@@ -153,7 +182,7 @@ public struct Steering: Sendable {
         }
         let why =
             switch change {
-            case .approve: "approved"
+            case .approve: isChanged ? "approved, but \(Self.changedReason)" : "approved"
             case .retry: was == .deferred ? "retried by hand, before its time" : "retried by hand"
             case .reject, .cancel: job.reason
             }
@@ -162,12 +191,23 @@ public struct Steering: Sendable {
         return .changed(job)
     }
 
+    /// Why a job that was approved is checked anew.
+    public static let changedReason = "its file has changed since it was checked: it is checked anew"
+
+    /// Under which name the prompt of a held job stands in the drop folder, where a person has put it and no runner has seen it yet.
+    private func nameOfMovedBack(_ job: Job, _ tx: LedgerTransaction) throws -> String? {
+        guard job.state == .held, let sha = job.promptSHA else { return nil }
+        return try [job.file, job.name].first { name in
+            try tx.waitingJob(file: name) == nil && prompt(of: job, as: name, in: spool.root)?.sha == sha
+        }
+    }
+
     /// The job waits again, its file on the way to the drop folder.
-    private func wait(_ change: Change, _ job: inout Job, _ tx: LedgerTransaction, now: Int64) throws {
+    private func wait(_ change: Change, _ job: inout Job, isChanged: Bool, _ tx: LedgerTransaction, now: Int64) throws {
         let (place, file) = (job.place, job.file)
         if change == .approve {
-            if let sha = job.promptSHA { try tx.approve(sha: sha, job: job.id, now: now) }
-            job.wait(.queued, reason: "")
+            if !isChanged, let sha = job.promptSHA { try tx.approve(sha: sha, job: job.id, now: now) }
+            job.wait(.queued, reason: isChanged ? Self.changedReason : "")
         } else {
             let arrival = try tx.fact(.arrival) + 1
             try tx.setFact(.arrival, arrival)
@@ -200,7 +240,7 @@ public struct Steering: Sendable {
             if case .reject = change {
                 let swap = SwapFile(spool.held)
                 defer { swap.removeSpares() }
-                for case .trouble(let error) in await FilingWork.run([rejection(job)], swap) { throw error }
+                for case .trouble(let error) in await FilingWork.run([try rejection(job)], swap) { throw error }
             }
             let moved = try filing.finishMove(job)
             if change == .retry, job.fromPlace == .failed, let file = job.fromFile { try filing.removeNote(beside: file) }
@@ -214,9 +254,12 @@ public struct Steering: Sendable {
         }
     }
 
-    private func rejection(_ job: Job) -> FilingWork {
-        let sha = job.promptSHA ?? ""
-        var stamp = Stamp(promptID: job.promptID ?? job.name, promptSHA: sha)
+    private func rejection(_ job: Job) throws -> FilingWork {
+        // Of what the file holds now: it may have been changed since it was checked.
+        let now = try job.fromPlace.flatMap(spool.directory).flatMap { try prompt(of: job, as: job.fromFile ?? job.file, in: $0) }
+        let sha = now?.sha ?? job.promptSHA ?? ""
+        let id = sha == job.promptSHA ? job.promptID : now?.id
+        var stamp = Stamp(promptID: id ?? job.name, promptSHA: sha)
         stamp.exec = Stamp.Exec(
             source: "reject", status: .blocked, runRef: "", promptSHA: sha, gate: .skipped, failedBlock: nil,
             failureClass: .blocked,

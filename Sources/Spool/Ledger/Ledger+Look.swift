@@ -115,13 +115,26 @@ extension LedgerTransaction {
         return Array(found.sorted { $0.id < $1.id }.prefix(limit))
     }
 
-    /// The job that a person means: a number, the name of a prompt (its newest job), or a prompt id.
+    /// The job that a person means: a number, where its file stands (`held/name.md`), the name of a prompt (its newest job), or a
+    /// prompt id.
     ///
-    /// - Throws: `invalidInput` where there is none.
-    public func find(_ text: String) throws -> Job {
+    /// - Parameter states: what it must be in for what is to be done to it; empty: any. A name is of a job in one of them where there is one.
+    /// - Throws: `invalidInput` where there is none, and where several jobs in `states` have that name.
+    public func find(_ text: String, in states: Set<JobState> = []) throws -> Job {
         let digits = text.hasPrefix("#") ? text.dropFirst() : text[...]
         if let number = Int64(digits), let job = try job(number) { return job }
-        let name = text.split(separator: "/").last.map(String.init) ?? text
+        let parts = text.split(separator: "/").map(String.init)
+        let name = parts.last ?? text
+        if parts.count > 1, let place = Place(rawValue: parts[parts.count - 2]), place != .drop, place != .none,
+            let job = try jobs(of: name).first(where: { $0.place == place && $0.file == name })
+        {
+            return job
+        }
+        if !states.isEmpty {
+            let meant = try jobs(of: name).filter { states.contains($0.state) }
+            if meant.count > 1 { throw Steering.ambiguous(name, meant) }
+            if let job = meant.first { return job }
+        }
         if let job = try job(named: name) { return job }
         // `<name>--<12 hex digits>`
         if let cut = name.range(of: "--", options: .backwards) {
@@ -130,19 +143,30 @@ extension LedgerTransaction {
                 return job
             }
         }
+        if let job = try jobs(of: name).first { return job }
         throw Steering.unknown(text)
     }
 
-    /// Failed jobs whose last attempt failed for this reason, oldest first; all failed jobs where `failureClass` is nil.
-    public func failedJobs(_ failureClass: FailureClass?) throws -> [Int64] {
-        guard let failureClass else { return try rows("SELECT id FROM jobs WHERE state = 'failed' ORDER BY id").map { $0[0] } }
-        if failureClass == .blocked {
-            return try rows("SELECT id FROM jobs WHERE state = 'failed' AND status = 'blocked' ORDER BY id").map { $0[0] }
+    /// The jobs of a prompt's name, and those whose files are named so where they stand; the newest first, of each kind at most 1000.
+    private func jobs(of name: String) throws -> [Job] {
+        var found = try jobs("WHERE name = ? ORDER BY id DESC LIMIT 1000", [name])
+        // Another name than its own: the place beside another job's file was taken.
+        for job in try heldJobs(file: name) + finishedJobs(file: name) where !found.contains(where: { $0.id == job.id }) {
+            found.append(job)
         }
+        return found.sorted { $0.id > $1.id }
+    }
+
+    /// Failed jobs whose last attempt failed for this reason, oldest first; all failed jobs where `failureClass` is nil. Not those whose
+    /// files `prune` has removed.
+    public func failedJobs(_ failureClass: FailureClass?) throws -> [Int64] {
+        let failed = "SELECT id FROM jobs WHERE state = 'failed' AND (pruned IS NULL OR place = 'drop')"
+        guard let failureClass else { return try rows(failed + " ORDER BY id").map { $0[0] } }
+        if failureClass == .blocked { return try rows(failed + " AND status = 'blocked' ORDER BY id").map { $0[0] } }
         return try rows(
             """
             SELECT jobs.id FROM jobs JOIN attempts ON attempts.job = jobs.id AND attempts.attempt = jobs.attempts
-            WHERE jobs.state = 'failed' AND jobs.status IN ('failed', 'interrupted') AND attempts.failure_class = ? ORDER BY jobs.id
+            WHERE jobs.state = 'failed' AND (pruned IS NULL OR place = 'drop') AND jobs.status IN ('failed', 'interrupted') AND attempts.failure_class = ? ORDER BY jobs.id
             """, [failureClass.rawValue]
         ).map { $0[0] }
     }

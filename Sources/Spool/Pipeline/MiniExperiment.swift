@@ -45,7 +45,8 @@ public enum MiniExperiment {
         public var leavesArtefacts: Bool
     }
 
-    public static func expectation(of phase: Phase) -> Expectation {
+    /// - Parameter retryMax: how often the canary's policy has a failed attempt tried again.
+    public static func expectation(of phase: Phase, retryMax: Int = 0) -> Expectation {
         var value = Expectation(
             phase: phase, profile: phase == .poc ? "poc" : "production", source: "prompts", thresholds: nil, exitCode: 0,
             status: .done, isOnHold: false, state: .done, execStatus: "success", pipelineStatuses: ["success", "done"],
@@ -63,7 +64,7 @@ public enum MiniExperiment {
             value.execStatus = "failed"
             value.pipelineStatuses = ["failed", "hold"]
             value.gate = "skipped"
-            value.promptEvents = [.promptStart, .promptRun, .promptFailed]
+            value.promptEvents = [.promptStart] + Array(repeating: .promptRun, count: 1 + retryMax) + [.promptFailed]
             value.closing = .pipelineHold
             value.excluded = nil
             value.startedMax = 1

@@ -44,8 +44,8 @@ public struct MiniFolder: Sendable {
         try directory.sync()
     }
 
-    /// - Throws: `FlowspoolError(.invalidInput)` where there is a spool that was not made for the experiment and holds prompts that are
-    ///   not the experiment's.
+    /// - Throws: `FlowspoolError(.invalidInput)` where there is a spool that was not made for the experiment and holds anything that is
+    ///   not the experiment's: another prompt, one of its prompts with other content, settings, a folder.
     public func requireOwnSpool() throws {
         guard let stranger = try stranger() else { return }
         throw FlowspoolError(
@@ -64,15 +64,43 @@ public struct MiniFolder: Sendable {
             return nil
         }
         let sources = Set(MiniExperiment.Phase.allCases.map { MiniExperiment.expectation(of: $0).source })
-        let own = Set(try sources.flatMap { try Self.names(in: directory.folder($0)) })
-        for place in [""] + SpoolFolder.placeNames.sorted() {
-            guard try place.isEmpty || spool.status(place)?.kind == .folder else { continue }
-            let folder = try place.isEmpty ? spool : spool.folder(place)
-            if let name = try Self.names(in: folder).first(where: { !own.contains($0) }) {
-                return place.isEmpty ? name : "\(place)/\(name)"
+        var own: Set<String> = []
+        for source in sources {
+            let folder = try directory.folder(source)
+            own.formUnion(try Self.names(in: folder).compactMap { try Self.digest(of: $0, in: folder) })
+        }
+        for name in try Self.entries(of: spool) where !name.hasPrefix(".prompt-pipeline.") && name != Wake.file {
+            guard try spool.status(name)?.kind == .folder else {
+                if try Self.digest(of: name, in: spool).map(own.contains) != true { return name }
+                continue
             }
+            // What is in there are traces of the prompts that stand elsewhere.
+            if name == "runs" { continue }
+            guard name == SpoolFolder.controlName || SpoolFolder.placeNames.contains(name) else { return name }
+            let folder = try spool.folder(name)
+            let stranger = try Self.entries(of: folder).first { entry in
+                if name == SpoolFolder.controlName { return !SpoolFolder.isOwnControlFile(entry) }
+                return try !entry.hasSuffix(".why.txt") && Self.digest(of: entry, in: folder).map(own.contains) != true
+            }
+            if let stranger { return "\(name)/\(stranger)" }
         }
         return nil
+    }
+
+    /// All that stands in a folder, in byte order.
+    private static func entries(of folder: Directory) throws -> [String] {
+        var names: [String] = []
+        try folder.forEachEntry { bytes, _ in
+            names.append(String(decoding: bytes, as: UTF8.self))
+            return true
+        }
+        return names.sorted(by: BatchPlan.precedes)
+    }
+
+    /// By what a prompt is known, stamped or not; nil for what is no regular file that can be read.
+    private static func digest(of name: String, in folder: Directory) throws -> String? {
+        guard let status = try folder.status(name) else { return nil }
+        return try KeptPrompt.read(name, status, in: folder, sizeMax: OpenFile.stampedMax)?.sha
     }
 
     /// Makes the spool of the experiment, which may be wiped whatever comes to stand in it.

@@ -148,6 +148,82 @@ private struct SteeringSpool {
         #expect(try await made.change(.approve, id).file == "a.\(id).md")
     }
 
+    /// The yes is to what was checked and shown, not to what has taken its place in `held/`.
+    @Test func approve_ofAChangedFile_remembersNothing_andHasItChecked() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        let sha = try #require(try made.now(id).promptSHA)
+        try Data("```bash\nother\n```\n".utf8).write(to: URL(fileURLWithPath: made.folder.path + "/held/a.md"))
+        let job = try await made.change(.approve, id)
+        #expect(job.state == .queued && job.reason == Steering.changedReason && made.exists("a.md"))
+        #expect(try !made.ledger.read { try $0.isApproved(sha: sha) })
+        #expect(try made.ledger.read { try $0.transitions(of: id) }.last?.why == "approved, but \(Steering.changedReason)")
+    }
+
+    @Test func reject_ofAChangedFile_stampsWhatItHolds() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        let text = Data("```bash\nother\n```\n".utf8)
+        try text.write(to: URL(fileURLWithPath: made.folder.path + "/held/a.md"))
+        _ = try await made.change(.reject(reason: ""), id)
+        let now = PromptFile.read(name: "a.md", bytes: text)
+        let stamp = try #require(ExistingStamp(in: Data(contentsOf: URL(fileURLWithPath: made.folder.path + "/failed/a.md"))))
+        #expect(stamp.promptSHA == now.sha && stamp.promptID == now.id)
+    }
+
+    /// Moved back by hand, and no runner has seen it yet: what is cancelled must not run.
+    @Test func cancel_ofAHeldJobThatWasMovedBack_takesItsFileAlong() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        try FileManager.default.moveItem(atPath: made.folder.path + "/held/a.md", toPath: made.folder.path + "/a.md")
+        let error = try await made.refusal(.approve, id)
+        #expect(error?.message == "job 1 (a.md): its file was moved back to the drop folder, where it is checked anew")
+        let job = try await made.change(.cancel, id)
+        #expect(job.state == .cancelled && job.place == .failed && made.exists("failed/a.md") && !made.exists("a.md"))
+    }
+
+    /// Another prompt of that name is none of a job's.
+    @Test func cancel_ofAHeldJobWhoseFileIsGone_leavesOthers() async throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .held)
+        try FileManager.default.removeItem(atPath: made.folder.path + "/held/a.md")
+        try Data("```bash\nother\n```\n".utf8).write(to: URL(fileURLWithPath: made.folder.path + "/a.md"))
+        #expect(try await made.change(.cancel, id).place == .none)
+        #expect(made.exists("a.md"))
+    }
+
+    /// Two prompts of one name wait for a word: which of them is meant must be said.
+    @Test func find_amongJobsOfOneName() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let ids = try ["a.md", "a.md", "a.md"].enumerated().map { index, name in
+            let id = try made.job(name, index == 2 ? .done : .held, status: index == 2 ? .success : nil)
+            // The names in the folders as filing gives them.
+            guard index == 1 else { return id }
+            var job = try made.now(id)
+            job.file = "a.\(id).md"
+            try made.ledger.write { _ = try $0.save(job, expecting: .held, why: nil, now: 1) }
+            return id
+        }
+        try made.ledger.read { tx throws in
+            for states in [Set<JobState>(), [.held], [.done]] {
+                #expect(try tx.find("held/a.md", in: states).id == ids[0])
+                #expect(try tx.find("spool/held/a.2.md", in: states).id == ids[1])
+                #expect(try tx.find("/x/done/a.md", in: states).id == ids[2])
+                #expect(try tx.find("#2", in: states).id == 2)
+            }
+            #expect(try tx.find("a.md").id == ids[2] && tx.find("a.md", in: [.done]).id == ids[2])
+            #expect(try tx.find("a.2.md").id == ids[1] && tx.find("a.2.md", in: [.held]).id == ids[1])
+            #expect(try tx.find("a.md", in: [.active]).id == ids[2])
+            let error = #expect(throws: FlowspoolError.self) { try tx.find("a.md", in: [.held]) }
+            #expect(error?.message == "“a.md” is the name of 2 jobs: 2 (held/a.2.md), 1 (held/a.md)")
+        }
+    }
+
     @Test func approve_whenNotHeld_saysTheState() async throws {
         let made = try SteeringSpool()
         defer { made.remove() }

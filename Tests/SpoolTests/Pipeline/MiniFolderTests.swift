@@ -35,6 +35,41 @@ import Testing
         try mini.wipe()
     }
 
+    /// A spool that its user has made and filled with the experiment's own prompts, as the files of one that was run show.
+    private func usersSpool(_ mini: MiniFolder) throws -> SpoolFolder {
+        let spool = try SpoolFolder.make(at: mini.spoolPath)
+        _ = try Ledger(path: spool.ledgerPath)
+        _ = try mini.fill(spool.root, for: .production)
+        try FileManager.default.moveItem(atPath: mini.spoolPath + "/a.md", toPath: mini.spoolPath + "/done/a.md")
+        try spool.failed.replace("x.md.why.txt", with: Data("x".utf8))
+        try spool.root.replace(".prompt-pipeline.state", with: Data())
+        return spool
+    }
+
+    @Test func wipe_usersSpoolWithNothingButTheExperimentsPrompts_isWiped() throws {
+        let folder = try filled()
+        let mini = try MiniFolder(path: folder.path)
+        _ = try usersSpool(mini)
+        try mini.wipe()
+        #expect(try folder.names == ["canary", "prompts"])
+    }
+
+    @Test(arguments: [
+        ("mine.md", "x"), ("b.md", "mine"), ("done/a.md", "mine"), (".hidden", "x"), ("README.md", "x"), ("notes/plan.md", "x"),
+        (".flowspool/spool.yaml", "jobs: 2\n"), ("held/c.md", "mine"),
+    ])
+    func wipe_whatIsSomebodys_isLeft(_ path: String, _ text: String) throws {
+        let folder = try filled()
+        let mini = try MiniFolder(path: folder.path)
+        _ = try usersSpool(mini)
+        let url = URL(fileURLWithPath: mini.spoolPath + "/" + path)
+        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
+        let error = #expect(throws: FlowspoolError.self) { try mini.wipe() }
+        #expect(error?.message.contains(path == "notes/plan.md" ? "holds notes," : "holds \(path),") == true)
+        #expect(try String(contentsOf: url, encoding: .utf8) == text && folder.names.contains("spool"))
+    }
+
     @Test func wipe_spoolThatIsALink_leavesItsTarget() throws {
         let folder = try filled()
         let precious = try ContractFolder()
