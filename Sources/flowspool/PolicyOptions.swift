@@ -70,6 +70,12 @@ struct ToggleOptions: ParsableArguments {
         help: ArgumentHelp("Failures in all that put the spool on hold.", valueName: "n"))
     var maxTotalFailures: String?
 
+    func validate() throws {
+        guard let maxRetries, let retryMax, maxRetries != retryMax else { return }
+        throw ValidationError(
+            "--max-retries \(maxRetries) and --retry-max \(retryMax) are the same flag, and disagree: give one of them")
+    }
+
     var flags: [ToggleFlag] {
         let given: [(String, Toggle, String?)] = [
             ("--warn-mode", .warnMode, warnMode), ("--warn-gate", .warnGate, warnGate),

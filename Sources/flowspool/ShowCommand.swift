@@ -154,7 +154,7 @@ private struct Facts {
     private var next: String? {
         switch job.state {
         case .held: "`flowspool approve \(job.id)` lets it run, `flowspool reject \(job.id)` does not"
-        case .failed where job.pruned != nil: nil
+        case .failed where job.pruned != nil || job.place == .none: nil
         case .failed:
             attempts.isEmpty
                 ? "`flowspool retry \(job.id)` tries again" : "`flowspool logs \(job.id)`, `flowspool retry \(job.id)`"

@@ -63,6 +63,32 @@ import Testing
         }
     }
 
+    /// What is refused leaves the pass that was.
+    @Test func mini_whileItsSpoolIsRun_changesNothing() async throws {
+        try await with { folder in
+            #expect(try await folder.run("mini", "--repo-root", ".").status == 0)
+            let spool = try SpoolFolder.open(at: folder.folder.url.path + "/deployment_pipeline/spool")
+            let lock = try RunnerLock(spool, command: "watch", now: 1)
+            let before = try folder.listing()
+            #expect(try await folder.run("mini", "--repo-root", ".").status == 14)
+            #expect(try folder.listing() == before)
+            withExtendedLifetime(lock) {}
+            #expect(try await folder.batch("--profile", "production").status == 0)
+        }
+    }
+
+    /// A canary that is tried again halts as well.
+    @Test func mini_withARetryUnderProduction_passes() async throws {
+        try await with { folder in
+            let text = try String(contentsOf: folder.folder.url.appending(path: Self.configuration), encoding: .utf8)
+            let changed = text.replacingOccurrences(of: "\"retry_max\": 0", with: "\"retry_max\": 1")
+            try #require(changed != text)
+            try folder.folder.write(changed, to: Self.configuration)
+            let mini = try await folder.run("mini", "--repo-root", ".")
+            #expect(mini.status == 0, "\(mini.stdout)\(mini.stderr)")
+        }
+    }
+
     @Test func aPass_letsBatchesRun_untilAToggleOrAPromptChanges() async throws {
         try await with { folder in
             let mini = try await folder.run("mini", "--repo-root", ".")

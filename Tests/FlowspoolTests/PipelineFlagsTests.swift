@@ -55,7 +55,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [["--timeout-sec", "0"], ["--timeout-sec", "x"], ["--jobs", "0"], ["--jobs", "257"], ["--nosuch"]])
+    @Test(arguments: [
+        ["--timeout-sec", "0"], ["--timeout-sec", "x"], ["--jobs", "0"], ["--jobs", "257"], ["--nosuch"],
+        ["--max-retries", "0", "--retry-max", "1"],
+    ])
     func faultyUsage_exits64(arguments: [String]) async throws {
         try await four { folder async throws in
             let result = try await Binary.run(

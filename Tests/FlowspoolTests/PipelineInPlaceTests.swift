@@ -30,6 +30,19 @@ import Testing
         }
     }
 
+    /// `.state` has its id, and a person asks for it once more.
+    @Test func retriedPrompt_thatKeepsItsPlace_runsInTheNextBatch() async throws {
+        try await BatchFolder.with { folder async throws in
+            try folder.drop("a.md", frontMatter: "move_to_completed: no")
+            #expect(try await folder.batch().status == 0)
+            #expect(try await folder.run("retry", "a.md", "--spool", "work").status == 0)
+            #expect(try await folder.batch().status == 0)
+            #expect(folder.ran == ["a.md", "a.md"])
+            #expect(try await folder.batch().status == 0)
+            #expect(folder.ran == ["a.md", "a.md"])
+        }
+    }
+
     @Test func oneIDTakenOutOfTheState_runsThatPromptAgain() async throws {
         try await BatchFolder.with(["a.md": "true", "b.md": "true"]) { folder async throws in
             #expect(try await folder.batch("--keep").status == 0)

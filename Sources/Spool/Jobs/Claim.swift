@@ -180,8 +180,10 @@ struct Claim: Sendable {
                 let claimed = prepared?.job ?? prompt.claimed
                 let why = prepared == nil ? "claimed" : "claimed; attempt \(claimed.attempts) is next"
                 if given.isUnnumbered {
-                    guard let made = try tx.admit(claimed: claimed, why: why, now: now) else { return nil }
-                    prompt.change { ($0.id, $0.arrival, $0.created) = (made.id, made.arrival, now) }
+                    // It was there when it was looked at.
+                    guard let made = try tx.admit(claimed: claimed, why: why, created: min(now, claimed.started ?? now), now: now)
+                    else { return nil }
+                    prompt.change { ($0.id, $0.arrival, $0.created) = (made.id, made.arrival, min(now, $0.started ?? now)) }
                     prepared?.become(prompt)
                 } else {
                     guard try tx.save(claimed, from: given.job, expecting: given.job.state, why: why, now: now) else {
@@ -198,7 +200,12 @@ struct Claim: Sendable {
 
     /// Moves a claimed job's file into `active/`.
     func move(_ prompt: OpenPrompt) throws -> ClaimMove {
-        let job = try filing.finishMove(prompt.claimed)
+        let job: Job
+        do {
+            job = try filing.finishMove(prompt.claimed)
+        } catch let error as SystemCallError where isOfTheFileAlone(error) {
+            return .over(try refuse(prompt.claimed, "immovable: \(error.description)", isStillInDrop: true))
+        }
         // Taken away between the look and the rename.
         guard let moved = try spool.active.status(job.file) else { return .over(try withdraw(job)) }
         if moved.identity == prompt.status.identity {
@@ -213,6 +220,13 @@ struct Claim: Sendable {
         let other = try spool.active.openForReading(job.file)
         guard let (bytes, _) = try stillContent(other) else { return .over(try refuse(job, Self.changing)) }
         return .moved(job, changed: bytes)
+    }
+
+    /// Whether a move was refused for that one file, which is mounted there by itself or may not be changed (`chattr +i`), and not for
+    /// the folders, which would refuse all.
+    private func isOfTheFileAlone(_ error: SystemCallError) -> Bool {
+        guard error.call == .renameat2, error.errno == EBUSY || error.errno == EPERM else { return false }
+        return (try? spool.root.checkWritable()) != nil && (try? spool.active.checkWritable()) != nil
     }
 
     /// Why a file of this kind is not opened, or nil.
@@ -266,18 +280,20 @@ struct Claim: Sendable {
         return isSaved ? .withdrawn(gone) : .lost
     }
 
-    private func refuse(_ job: Job, _ reason: String) throws -> ClaimEnd {
+    /// - Parameter isStillInDrop: the job was claimed, and its file could not be moved.
+    private func refuse(_ job: Job, _ reason: String, isStillInDrop: Bool = false) throws -> ClaimEnd {
         let now = clock.wallMilliseconds()
         var refused = job
         refused.state = .failed
         refused.status = .blocked
         refused.reason = reason
-        refused.fromPlace = job.place
-        refused.fromFile = job.file
+        let (place, file) = isStillInDrop ? (.drop, job.fromFile ?? job.name) : (job.place, job.file)
+        refused.fromPlace = place
+        refused.fromFile = file
         refused.place = .failed
         refused.file = try filing.freeName(job.file, job: job.id, in: .failed)
         // Which file this is, so that its move can be finished even if a new file takes the name meanwhile.
-        refused.fileSignature = try spool.directory(job.place)?.status(job.file)?.identity
+        refused.fileSignature = try spool.directory(place)?.status(file)?.identity
         refused.finished = now
         let ended = refused
         let isSaved = try ledger.write { tx in
@@ -288,6 +304,8 @@ struct Claim: Sendable {
             return true
         }
         guard isSaved else { return .lost }
+        // Its move is noted, and made when it can be.
+        if isStillInDrop { return .refused(refused) }
         refused = try filing.finishMove(refused)
         try filing.explain(refused, "\(refused.name): \(reason)")
         return .refused(refused)

@@ -26,7 +26,7 @@ extension Dispatcher {
     func tookHold(_ record: HoldRecord) {
         hold = record
         ending.why = record.kind == .failFast ? .failFast : .totalFailures
-        note { try HoldGate(spool: spool, ledger: ledger).write(record) }
+        note { try HoldGate(spool: spool, ledger: ledger).write() }
     }
 
     // MARK: Requests

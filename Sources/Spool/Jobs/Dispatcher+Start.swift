@@ -187,7 +187,8 @@ extension Dispatcher {
             observe(.withdrawn(job))
         case .refused(let job):
             preparing[job.id] = nil
-            hasMoved(job)
+            // One that may not be moved stays where it is, and is looked at again with all moves that are noted.
+            if note({ try filing.isMoveMade(job) }) == true { hasMoved(job) }
             ending.ran += 1
             ending.failed += 1
             observe(.refused(job))

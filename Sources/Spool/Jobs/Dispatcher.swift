@@ -231,7 +231,9 @@ public actor Dispatcher {
             throw error.forUser
         }
         anchors = try spool.anchors()
-        observe(.started(profile: thresholds.profile ?? "none", waiting: try ledger.read { try $0.counts()[.queued] ?? 0 }))
+        // A batch knows by name what it is about to take in.
+        let waiting = try settings.batchNames?.count ?? ledger.read { try $0.counts()[.queued] ?? 0 }
+        observe(.started(profile: thresholds.profile ?? "none", waiting: waiting))
         take(recovered)
         try syncHold(force: true)
         if let hold = recovered.hold, self.hold != nil { ending.why = hold.kind == .failFast ? .failFast : .totalFailures }

@@ -23,37 +23,73 @@ struct HoldGate {
         case (nil, false): return nil
         case (let hold?, true):
             if !hold.fileWritten { try ledger.write { try $0.noteHoldFileWritten() } }
-            return hold
+            guard let text = Self.reasonByHand(instead: hold, in: spool) else { return hold }
+            return try take(byHand: text, why: "the hold file was replaced by hand", now: now)
         case (let hold?, false) where hold.fileWritten:
             try ledger.write { try $0.liftHolds(why: "the hold file was removed", now: now) }
             return nil
         case (let hold?, false):
-            try write(hold)
+            try write()
             return hold
         case (nil, true):
             // A file with any content, or none, is a hold by hand.
             let text = try? HoldFile.read(in: spool.root)?.reason  // Unreadable content does not make it less of a hold.
+            return try take(byHand: text ?? "by hand", why: nil, now: now)
+        }
+    }
+
+    /// What a person has written into the hold file, where it is not the file of `hold` any more: what flowspool writes says since when.
+    /// nil where it is, or cannot be read.
+    static func reasonByHand(instead hold: HoldRecord, in spool: SpoolFolder) -> String? {
+        // Content that cannot be read says nothing.
+        guard hold.fileWritten, let file = try? HoldFile.read(in: spool.root), file.since == nil else { return nil }
+        return hold.kind == .byHand && hold.reason == file.reason ? nil : file.reason
+    }
+
+    /// Notes a hold that a person has taken by a file.
+    ///
+    /// - Parameter why: what has become of the hold before it; nil where there was none.
+    private func take(byHand reason: String, why: String?, now: Int64) throws -> HoldRecord {
+        try ledger.write { tx in
+            if let why { try tx.liftHolds(why: why, now: now) }
+            let counts = try tx.failureCounts()
             var hold = HoldRecord(
-                since: now, kind: .byHand, reason: text ?? "by hand", failStreak: 0, failTotal: 0, fileWritten: true)
-            hold.id = try ledger.write { tx in
-                let counts = try tx.failureCounts()
-                hold.failStreak = counts.streak
-                hold.failTotal = counts.total
-                return try tx.setHold(hold)
-            }
+                since: now, kind: .byHand, reason: reason, failStreak: counts.streak, failTotal: counts.total, fileWritten: true)
+            hold.id = try tx.setHold(hold)
             return hold
         }
     }
 
-    /// Writes the hold file and notes that it stood.
-    func write(_ hold: HoldRecord) throws {
-        try HoldFile(hold).write(in: spool.root)
-        try ledger.write { try $0.noteHoldFileWritten() }
+    // Within one transaction: no other process writes or removes the file meanwhile, and none of a hold that was lifted is written.
+
+    /// Writes the file of the hold that is in force, and notes that it stood.
+    func write() throws {
+        try ledger.write { tx in
+            guard let hold = try tx.openHold() else { return }
+            try write(hold, tx)
+        }
     }
 
-    /// Lifts the hold: first the ledger, then the file.
+    /// Takes a hold, file and all, or not at all.
+    func take(_ hold: HoldRecord) throws -> HoldRecord {
+        try ledger.write { tx in
+            var hold = hold
+            hold.id = try tx.setHold(hold)
+            try write(hold, tx)
+            return hold
+        }
+    }
+
+    private func write(_ hold: HoldRecord, _ tx: LedgerTransaction) throws {
+        try HoldFile(hold).write(in: spool.root)
+        try tx.noteHoldFileWritten()
+    }
+
+    /// Lifts the hold. A crash between the two leaves a row whose file is gone, which is a hold that a person has lifted.
     func lift(why: String, now: Int64) throws {
-        try ledger.write { try $0.liftHolds(why: why, now: now) }
-        try HoldFile.remove(in: spool.root)
+        try ledger.write { tx in
+            try HoldFile.remove(in: spool.root)
+            try tx.liftHolds(why: why, now: now)
+        }
     }
 }

@@ -1,4 +1,4 @@
-// Holding and resuming a spool by hand. The ledger comes first, then the file that people and runners see.
+// Holding and resuming a spool by hand: the ledger's row and the file that people and runners see, both or neither.
 
 extension Steering {
     /// Puts the spool on hold.
@@ -9,13 +9,9 @@ extension Steering {
         let now = clock.wallMilliseconds()
         if let hold = try gate.reconcile(now: now) { return (hold, true) }
         let text = reason.isEmpty ? "set by hand" : reason
-        let record = try ledger.write { tx in
-            let counts = try tx.failureCounts()
-            var record = HoldRecord(since: now, kind: .byHand, reason: text, failStreak: counts.streak, failTotal: counts.total)
-            record.id = try tx.setHold(record)
-            return record
-        }
-        try gate.write(record)
+        let counts = try ledger.read { try $0.failureCounts() }
+        let record = try gate.take(
+            HoldRecord(since: now, kind: .byHand, reason: text, failStreak: counts.streak, failTotal: counts.total))
         try wake()
         return (record, false)
     }

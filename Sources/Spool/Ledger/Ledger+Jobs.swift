@@ -44,12 +44,12 @@ extension LedgerTransaction {
     ///
     /// - Parameter job: as it is to be, but for number, arrival and `created`, which the ledger gives.
     /// - Returns: number and arrival; nil, with no job made, where the ledger knows the file.
-    func admit(claimed job: Job, why: String, now: Int64) throws -> (id: Int64, arrival: Int64)? {
+    func admit(claimed job: Job, why: String, created: Int64, now: Int64) throws -> (id: Int64, arrival: Int64)? {
         if try number(Self.isKnownSQL, [job.name]) != nil { return nil }
         var job = job
         job.arrival = try fact(.arrival) + 1
         try setFact(.arrival, job.arrival)
-        try execute(Self.admitClaimedSQL, all: [job.name.databaseValue, now.databaseValue] + job.savedValues)
+        try execute(Self.admitClaimedSQL, all: [job.name.databaseValue, created.databaseValue] + job.savedValues)
         let id = db.lastInsertedRowID
         try execute(
             """

@@ -211,6 +211,10 @@ public struct SpoolStatus: Sendable {
             let text = try? HoldFile.read(in: spool.root)?.reason  // Unreadable content does not make it less of a hold.
             hold = HoldRecord(
                 since: 0, kind: .byHand, reason: text ?? "set by hand", failStreak: failures.streak, failTotal: failures.total)
+        } else if isFileThere, let record = hold, let reason = HoldGate.reasonByHand(instead: record, in: spool) {
+            // No runner has seen yet that another hold has taken its place.
+            hold = HoldRecord(since: 0, kind: .byHand, reason: reason, failStreak: 0, failTotal: 0)
+            failures = FailureCounts()
         } else if !isFileThere, let record = hold, record.fileWritten {
             // Somebody removed the file, and no runner has noted it yet.
             hold = nil

@@ -222,7 +222,8 @@ public final class IDList: Sendable {
         let shown = printable(String(decoding: content.prefix(80), as: UTF8.self))
         return FlowspoolError(
             .invalidInput, "\(printable(path)), line \(line): “\(shown)” is not a prompt id (<file name>--<12 hex digits>)",
-            hint: "take that line out, or delete the file to run every prompt again")
+            hint: path.hasSuffix(ContractFile.state.name)
+                ? "take that line out, or delete the file to run every prompt again" : "take that line out, or delete the file")
     }
 
     /// The bytes of the id that a line stands for.

@@ -22,7 +22,7 @@ public struct ResumeEnvironment: Sendable, Equatable {
 
     /// Comments and assignments, for POSIX shells.
     public var text: String {
-        let go = nextPrompt == nil ? "Nothing is left to run." : "Go on with:"
+        let go = nextPrompt == nil ? "Nothing of what this batch was asked to run is left." : "Go on with:"
         let command =
             "#   flowspool resume --spool \"$PROMPT_PIPELINE_ROOT\"\n"
             + "#   flowspool pipeline --root \"$PROMPT_PIPELINE_ROOT\" --from=\"$PROMPT_PIPELINE_NEXT_PROMPT\""

@@ -32,7 +32,8 @@ public struct WaitingPrompts: Sendable {
             let key = ExactText(name.text)
             if let job = kept[key], try job.fromPlace != nil || KeptPrompt.isAsItWas(job, in: root, sizeMax: sizeMax) {
                 if isSettled(job) { settled.insert(key) }
-            } else if state.holds(name: name.text), let status = try root.status(name.text),
+            } else if state.holds(name: name.text), try !Self.isToRunAgain(name.text, ledger),
+                let status = try root.status(name.text),
                 let prompt = try KeptPrompt.read(name.text, status, in: root, sizeMax: sizeMax),
                 keepsAll || prompt.settings.movesToCompleted == false, state.contains(prompt.id)
             {
@@ -42,6 +43,11 @@ public struct WaitingPrompts: Sendable {
         }
         self.names = names
         self.settled = settled
+    }
+
+    /// Whether somebody has asked for a prompt once more (`retry`), whose id says that it is done.
+    private static func isToRunAgain(_ name: String, _ ledger: Ledger?) throws -> Bool {
+        try ledger?.read { try $0.waitingJob(file: name) } != nil
     }
 
     public func isSettled(_ name: String) -> Bool { settled.contains(ExactText(name)) }

@@ -28,6 +28,26 @@ import Testing
         #expect(try spool.ledger().read { try $0.counts()[.failed] } == 1)
     }
 
+    /// A prompt that cannot be claimed for that: it fails, and is filed once it may be moved.
+    @Test(arguments: [EBUSY, EPERM]) func promptThatMayNotBeMoved_failsAndKeepsNoOtherWaiting(_ code: Int32) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        for name in ["a.md", "bound.md", "c.md"] { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        let calls = SystemCalls { call, path in call == .renameat2 && path.hasSuffix("/bound.md") ? code : nil }
+        let ending = try await spool.drain(profile: "production", calls: calls)
+        #expect(ending.why == .done && ending.succeeded == 2 && ending.failed == 1)
+        #expect(spool.list("done") == ["a.md", "c.md"] && spool.list("") == ["bound.md"] && spool.list("failed").isEmpty)
+        let job = try #require(try spool.job("bound.md"))
+        #expect(job.status == .blocked && job.reason.hasPrefix("immovable: ") && job.attempts == 0)
+        // Still not, and then it may.
+        #expect(try await spool.drain(profile: "production", calls: calls).failed == 0)
+        try await spool.drain(profile: "production")
+        #expect(spool.list("failed") == ["bound.md"] && spool.list("").isEmpty)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "a.md\nc.md\n")
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: try spool.ledger())
+        #expect(try check.violations().isEmpty)
+    }
+
     /// A damaged inode.
     @Test(arguments: [EUCLEAN, EIO]) func fileThatCannotBeLookedAt_keepsNoOtherWaiting(_ code: Int32) async throws {
         let spool = try TestSpool()

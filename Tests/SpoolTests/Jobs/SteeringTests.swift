@@ -224,6 +224,54 @@ private struct SteeringSpool {
         }
     }
 
+    // MARK: Hold
+
+    /// A person's words in the hold file are the reason, whoever took the hold before.
+    @Test func holdFile_writtenByHand_takesThePlaceOfAnotherHold() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let gate = HoldGate(spool: made.spool, ledger: made.ledger)
+        try made.ledger.write { try $0.setFailureCounts(FailureCounts(streak: 2, total: 2)) }
+        _ = try gate.take(HoldRecord(since: 1, kind: .failFast, reason: "2 failed in a row", failStreak: 2, failTotal: 2))
+        #expect(try gate.reconcile(now: 2)?.reason == "2 failed in a row")
+        let file = made.folder.path + "/.prompt-pipeline.HOLD"
+        try FileManager.default.removeItem(atPath: file)
+        try Data("the disk is replaced\n".utf8).write(to: URL(fileURLWithPath: file))
+        let seen = try SpoolStatus(made.spool, made.ledger)
+        #expect(seen.hold?.reason == "the disk is replaced" && seen.failures == FailureCounts())
+        for now in [3, 4] as [Int64] {
+            let hold = try #require(try gate.reconcile(now: now))
+            #expect(hold.kind == .byHand && hold.reason == "the disk is replaced" && hold.since == 3)
+        }
+        #expect(try made.ledger.read { try $0.failureCounts() } == FailureCounts())
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "the disk is replaced\n")
+    }
+
+    /// Its file cannot be written: then there is no hold either, and the error says what is so.
+    @Test func hold_whoseFileCannotBeWritten_isNone() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let calls = SystemCalls { call, path in call == .openat && path.contains(".prompt-pipeline.HOLD") ? EACCES : nil }
+        let steering = Steering(spool: try SpoolFolder.make(at: made.folder.path, calls: calls), ledger: made.ledger)
+        #expect(throws: (any Error).self) { try steering.hold(reason: "x") }
+        #expect(try made.ledger.read { try $0.openHold() } == nil)
+        #expect(try made.steering.hold(reason: "y").wasOnHold == false && made.exists(".prompt-pipeline.HOLD"))
+    }
+
+    /// A hold that is lifted before its file is written leaves none.
+    @Test func fileOfALiftedHold_isNotWritten() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let gate = HoldGate(spool: made.spool, ledger: made.ledger)
+        try made.ledger.write {
+            try $0.setHold(HoldRecord(since: 1, kind: .failFast, reason: "r", failStreak: 2, failTotal: 2))
+        }
+        _ = try made.steering.resume()
+        try gate.write()
+        #expect(!made.exists(".prompt-pipeline.HOLD"))
+        #expect(try gate.reconcile(now: 2) == nil)
+    }
+
     @Test func approve_whenNotHeld_saysTheState() async throws {
         let made = try SteeringSpool()
         defer { made.remove() }

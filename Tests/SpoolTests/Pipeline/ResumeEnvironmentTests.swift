@@ -72,7 +72,7 @@ private func sourced(_ text: String, by shell: String) throws -> [String] {
 
     @Test func text_nothingLeft_saysSoAndNamesNoCommand() {
         let text = ResumeEnvironment(runID: "r", nextPrompt: nil, root: "/", profile: nil, reason: "done").text
-        #expect(text.contains("Nothing is left to run.") && !text.contains("flowspool pipeline"))
+        #expect(text.contains("Nothing of what this batch was asked to run is left.") && !text.contains("flowspool pipeline"))
         #expect(text.contains("PROMPT_PIPELINE_NEXT_PROMPT=''\n"))
     }
 }
