@@ -18,6 +18,8 @@ int flowspool_setlease(int fd, int type) {
     return fcntl(fd, F_SETLEASE, type);
 }
 
+int flowspool_lease(int fd) { return fcntl(fd, F_GETLEASE); }
+
 int flowspool_hold_open(int fd) {
     // The kernel tells of whoever comes by a signal, SIGIO if no other is named, which would end a process that does not ignore it.
     return fcntl(fd, F_SETSIG, SIGURG) == 0 ? fcntl(fd, F_SETLEASE, F_WRLCK) : -1;

@@ -12,12 +12,14 @@ struct LogsCommand: AsyncParsableCommand {
         discussion: """
             Standard output gets the bytes of the logs; which block they are from is said on standard error.
             Of an agent: its transcript and what it wrote to standard error; of a model its answer. What
-            `verify.command` printed comes last. Without --attempt: the last attempt.
+            `verify.command` printed comes last. Without --attempt: the last attempt. As JSON: `job`, `attempt` and `logs`, of
+            each `block` (null: of none), `file` and `text`, in which bytes that are no UTF-8 are replaced.
 
             EXAMPLE
               flowspool logs 12
               flowspool logs -f nightly.md
               flowspool logs 12 --attempt 1 --block 2
+              flowspool logs 12 --json | jq -r '.logs[].text'
             """)
 
     @OptionGroup var spoolOptions: SpoolOptions
@@ -34,13 +36,23 @@ struct LogsCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only this block, counted from 1.", valueName: "n"))
     var block: Int?
 
+    @Flag(help: "Print what there is as one JSON document; with bytes that are no text replaced.")
+    var json = false
+
+    func validate() throws {
+        if json, follow { throw ValidationError("--json prints what there is, and -f goes on: give one of them") }
+    }
+
     func run() async throws {
         try await reportingErrors {
             let spool = try SpoolFolder.open(at: spoolOptions.path)
             let ledger = try Ledger.look(at: spool)
             let found = try ledger.read { try $0.find(job) }
             let printer = LogPrinter(onlyBlock: block)
-            if follow {
+            if json {
+                let attempts = try ledger.read { try $0.attempts(of: found.id) }
+                try StandardOutput.write(document(of: found, try choose(attempts, found), spool))
+            } else if follow {
                 try await follow(found.id, spool, ledger, printer)
             } else {
                 let attempts = try ledger.read { try $0.attempts(of: found.id) }
@@ -49,6 +61,22 @@ struct LogsCommand: AsyncParsableCommand {
                 if printer.printed == 0 { try explainNothing(chosen, found, spool) }
             }
         }
+    }
+
+    private func document(of job: Job, _ attempt: AttemptRecord?, _ spool: SpoolFolder) -> JSON {
+        let folder = attempt.map { spool.root.pathOf($0.runDirectory) }
+        let logs = attempt.map { RunLog.all(in: folder ?? "", of: $0, mode: job.mode) } ?? []
+        return [
+            "job": .int(Int(job.id)), "attempt": JSON(attempt?.attempt),
+            "logs": .array(
+                logs.filter { block == nil || $0.block == block }.compactMap { log in
+                    // Gone or unreadable: it is not among what there is.
+                    guard let bytes = RunLog.bytes(of: log, in: folder ?? "") else { return nil }
+                    return [
+                        "block": JSON(log.block), "file": .string(log.file), "text": .string(String(decoding: bytes, as: UTF8.self)),
+                    ]
+                }),
+        ]
     }
 
     private func choose(_ attempts: [AttemptRecord], _ job: Job) throws -> AttemptRecord? {

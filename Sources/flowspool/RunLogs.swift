@@ -37,6 +37,20 @@ struct RunLog: Hashable {
         return logs.filter { names.contains($0.file) && seen.insert($0.file).inserted }
     }
 
+    /// All that it holds; nil where it cannot be read.
+    static func bytes(of log: RunLog, in folder: String) -> [UInt8]? {
+        let descriptor = open(folder + "/" + log.file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return all }
+            all += buffer[..<count]
+        }
+    }
+
     /// `block-001.log` → 1
     private static func number(_ name: String) -> Int? {
         guard name.hasPrefix("block-"), name.hasSuffix(".log") else { return nil }

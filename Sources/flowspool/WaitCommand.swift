@@ -9,7 +9,8 @@ struct WaitCommand: AsyncParsableCommand {
         commandName: "wait",
         abstract: "Wait until jobs, or the whole spool, are over.",
         discussion: """
-            Without JOB: until nothing waits and nothing runs; held jobs wait for a person and are not waited for.
+            Without JOB: until nothing waits and nothing runs; held jobs wait for a person and are not waited for. The name of a
+            prompt that waits in the folder means that one, also where no runner has seen it yet.
             Exit status: 0 all went well; 1 a job failed or was cancelled (without JOB: failed since this began); 2 a job was
             blocked or rejected, or is held; 12 the spool is on hold and nothing runs; 75 --timeout has passed.
 
@@ -34,11 +35,12 @@ struct WaitCommand: AsyncParsableCommand {
             let clock = SystemClock()
             let began = clock.wallMilliseconds()
             let deadline = limit.map { clock.monotonicMilliseconds() + $0 }
-            let ids = try ledger.read { tx in try jobs.map { try tx.find($0).id } }
+            var wanted = try jobs.map { try Wanted($0, spool, ledger) }
             let changes = ChangeWait([spool.control.path])
             var isRunnerMissed = false
             while true {
-                let code = ids.isEmpty ? try spoolCode(spool, ledger, since: began) : try jobsCode(ids, spool, ledger)
+                for index in wanted.indices { try wanted[index].look(spool, ledger) }
+                let code = wanted.isEmpty ? try spoolCode(spool, ledger, since: began) : try jobsCode(wanted, spool, ledger)
                 if let code { throw ExitCode(code) }
                 let left = deadline.map { $0 - clock.monotonicMilliseconds() } ?? 1000
                 guard left > 0 else {
@@ -55,6 +57,27 @@ struct WaitCommand: AsyncParsableCommand {
         }
     }
 
+    /// One of the jobs that are waited for.
+    private struct Wanted {
+        let text: String
+        /// nil: its prompt waits in the folder, and no runner has seen it yet.
+        private(set) var id: Int64?
+
+        init(_ text: String, _ spool: SpoolFolder, _ ledger: Ledger) throws {
+            self.text = text
+            try look(spool, ledger)
+        }
+
+        /// Finds its job, unless that is known.
+        mutating func look(_ spool: SpoolFolder, _ ledger: Ledger) throws {
+            // The folder first: a prompt that leaves it after this look is in the ledger by then.
+            let parts = text.split(separator: "/").map(String.init)
+            let isElsewhere = parts.count > 1 && SpoolFolder.placeNames.contains(parts[parts.count - 2])
+            guard id == nil, try isElsewhere || !spool.isWaiting(parts.last ?? text, ledger) else { return }
+            id = try ledger.read { try $0.find(text).id }
+        }
+    }
+
     private static func milliseconds(_ text: String) throws -> Int64 {
         guard let seconds = seconds(ofDuration: text) else {
             throw FlowspoolError(.usage, "--timeout: “\(printable(text))” is no time", hint: "give seconds, or 90s, 15m, 2h")
@@ -63,15 +86,16 @@ struct WaitCommand: AsyncParsableCommand {
     }
 
     /// The exit status once each job is over; nil before.
-    private func jobsCode(_ ids: [Int64], _ spool: SpoolFolder, _ ledger: Ledger) throws -> Int32? {
-        let found = try ledger.read { tx in try ids.compactMap { try tx.job($0) } }
+    private func jobsCode(_ wanted: [Wanted], _ spool: SpoolFolder, _ ledger: Ledger) throws -> Int32? {
+        let found = try ledger.read { tx in try wanted.compactMap(\.id).compactMap { try tx.job($0) } }
         let open = found.filter { !$0.state.isTerminal }
-        if open.isEmpty {
+        let areSeen = wanted.allSatisfy { $0.id != nil }
+        if open.isEmpty, areSeen {
             if found.contains(where: { [.failed, .interrupted, .cancelled].contains($0.status) }) { return 1 }
             return found.contains { $0.status != .success } ? 2 : 0
         }
         let held = open.filter { $0.state == .held }
-        if held.count == open.count {
+        if held.count == open.count, areSeen {
             for job in held { StandardError.write("\(job.title) waits for a yes: `flowspool approve \(job.id)`\n") }
             return 2
         }

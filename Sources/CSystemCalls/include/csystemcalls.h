@@ -13,6 +13,10 @@ extern const unsigned flowspool_rename_exchange;
 /// fcntl(2), F_SETLEASE; `type` is F_RDLCK or F_UNLCK.
 int flowspool_setlease(int fd, int type);
 
+/// fcntl(2), F_GETLEASE: F_RDLCK while a read lease stands, F_UNLCK also as soon as somebody who wants to write has come and waits in
+/// open(2) for its end.
+int flowspool_lease(int fd);
+
 /// fcntl(2), F_SETLEASE with F_WRLCK: whoever opens the file from now on waits in open(2) until the lease is given up, for
 /// `/proc/sys/fs/lease-break-time` seconds at most. -1 and errno (EAGAIN) while somebody else has it open.
 int flowspool_hold_open(int fd);

@@ -1,6 +1,7 @@
 // The claim: a waiting prompt becomes a runner's own. Order: look (kind, owner, size), make sure that nobody writes (read
-// lease), read, commit to the ledger, rename into `active/`. The lease is held across all of it, so a writer who comes
-// meanwhile waits in open(2) and cannot change what was judged. Several jobs may share the commit, which is what costs time.
+// lease), read, commit to the ledger, rename into `active/`, put the stamped copy in its place. The lease is held across all of it, so
+// a writer who comes meanwhile waits in open(2) and cannot change what was judged; and before the author's file goes, one asks whether
+// somebody waits: what he is about to write would go with it. Several jobs may share the commit, which is what costs time.
 
 import Foundation
 import Synchronization
@@ -52,6 +53,16 @@ struct OpenPrompt: Sendable {
         body(&claimed)
     }
 
+    /// Whether the author's file is as it was read, and nobody waits to write to it.
+    func isUntouched() throws(SystemCallError) -> Bool {
+        let now = try content.file.status()
+        return now.size == status.size && now.modifiedNanoseconds == status.modifiedNanoseconds
+            && (!content.hasLease || content.file.isLeaseWhole)
+    }
+
+    /// Lets writers come.
+    func endLease() { content.file.endLease() }
+
     /// Names the file that it will be in `active/`.
     fileprivate mutating func isToBecome(_ name: String) { claimed.file = name }
 
@@ -60,11 +71,13 @@ struct OpenPrompt: Sendable {
         let bytes: Data
         let file: OpenFile
         let status: FileStatus
+        let hasLease: Bool
 
-        init(bytes: Data, file: consuming OpenFile, status: FileStatus) {
+        init(bytes: Data, file: consuming OpenFile, status: FileStatus, hasLease: Bool) {
             self.bytes = bytes
             self.file = file
             self.status = status
+            self.hasLease = hasLease
         }
     }
 }
@@ -139,14 +152,15 @@ struct Claim: Sendable {
         }
         let opened = try file.status()
         if let reason = Self.refusal(opened, sizeMax: sizeMax) { return .refused(reason) }
-        switch try file.takeReadLease() {
+        let lease = try file.takeReadLease()
+        switch lease {
         case .granted: break
         case .refused: return .busy
         case .unsupported:
             if !quiet.hasPassed(for: name, signature: opened.signature, now: clock.monotonicMilliseconds()) { return .busy }
         }
         guard let (bytes, read) = try stillContent(file) else { return .refused(Self.changing) }
-        return .open(OpenPrompt.Content(bytes: bytes, file: file, status: read))
+        return .open(OpenPrompt.Content(bytes: bytes, file: file, status: read, hasLease: lease == .granted))
     }
 
     private func claimed(_ job: Job, _ status: FileStatus) -> Job {
@@ -198,7 +212,7 @@ struct Claim: Sendable {
         }
     }
 
-    /// Moves a claimed job's file into `active/`.
+    /// Moves a claimed job's file into `active/`. The lease stands afterwards.
     func move(_ prompt: OpenPrompt) throws -> ClaimMove {
         let job: Job
         do {
@@ -210,7 +224,6 @@ struct Claim: Sendable {
         guard let moved = try spool.active.status(job.file) else { return .over(try withdraw(job)) }
         if moved.identity == prompt.status.identity {
             let now = try prompt.content.file.status()
-            prompt.content.file.endLease()
             if now.size == prompt.status.size, now.modifiedNanoseconds == prompt.status.modifiedNanoseconds {
                 return .moved(job, changed: nil)
             }

@@ -182,6 +182,11 @@ extension Dispatcher {
             observe(.waitsForWriter(job))
             // IN_CLOSE_WRITE wakes us where leases work; the quiet period has no event.
             scanLater(afterMilliseconds: max(settings.quietMilliseconds, 100))
+        case .overtaken(let job):
+            preparing[job.id] = nil
+            hintedSince.remove(job.id)
+            // The next look finds him at work, or what he has written.
+            giveBack(job, why: "given back: somebody writes its file")
         case .withdrawn(let job):
             preparing[job.id] = nil
             observe(.withdrawn(job))

@@ -48,6 +48,8 @@ enum PrepareOutcome: Sendable {
     case blocked(Prepared)
     case held(Job, [Finding])
     case busy(Job)
+    /// Claimed, and then somebody came to write to its file, who waits or has written: to be given back.
+    case overtaken(Job)
     case withdrawn(Job)
     case refused(Job)
     /// Somebody else has moved it.
@@ -61,7 +63,7 @@ enum PrepareOutcome: Sendable {
         case .ready(let prepared), .blocked(let prepared): prepared.job.id
         case .held(let job, _), .withdrawn(let job), .refused(let job): job.id
         case .lost(let id): id
-        case .busy, .trouble: nil
+        case .busy, .overtaken, .trouble: nil
         }
     }
 }
@@ -265,9 +267,9 @@ struct Preparer: Sendable {
                 one = try await again(one.prompt, job, changed)
             }
             // The folder is not fsynced: after a power loss the file is there with or without this stage, whole either way.
-            if let spare = one.spare {
-                try swap.exchange(spare, with: one.prepared.job.file)
-                replaced.append(spare)
+            guard try putInPlace(&one, &replaced) else {
+                giveUp(one)
+                return .overtaken(one.prepared.job)
             }
         } catch {
             giveUp(one)
@@ -278,6 +280,23 @@ struct Preparer: Sendable {
         case .blocked: return .blocked(one.prepared)
         case .held: return try hold(one.prepared)
         }
+    }
+
+    /// Puts a job's stamped content in the place of its author's file.
+    ///
+    /// - Returns: false, with the author's file in its place, where somebody writes to that or is about to. Nothing of it has run.
+    private func putInPlace(_ one: inout OnItsWay, _ replaced: inout [SwapFile.Spare]) throws(SystemCallError) -> Bool {
+        defer { one.prompt.endLease() }
+        guard let spare = one.spare else { return try one.prompt.isUntouched() }
+        try swap.exchange(spare, with: one.prepared.job.file)
+        // Asked when it has no name any more that anybody else knows: whoever comes later finds the other one.
+        guard try one.prompt.isUntouched() else {
+            try swap.exchange(spare, with: one.prepared.job.file)
+            return false
+        }
+        one.spare = nil
+        replaced.append(spare)
+        return true
     }
 
     /// A claimed job turned out to be another prompt than the one whose attempt was recorded.

@@ -67,6 +67,22 @@ extension SpoolFolder {
     /// Where the file of `job` belongs; nil for a job that has none any more.
     public func pathOf(_ job: Job) -> String? { directory(job.place)?.pathOf(job.file) }
 
+    /// Whether a prompt of this file name waits in the drop folder that has no job yet.
+    ///
+    /// - Parameter ledger: knows what has one.
+    public func isWaiting(_ name: String, _ ledger: Ledger) throws -> Bool {
+        guard let prompt = PromptName(bytes: Array(name.utf8)), prompt.kind == .prompt else { return false }
+        do {
+            guard let status = try root.status(name), status.kind != .folder else { return false }
+            return try ledger.read { tx in
+                if let moving = try tx.jobLeaving(.drop, file: name), moving.fileSignature == status.identity { return false }
+                return try tx.waitingJob(file: name) == nil && !tx.finishedJobs(file: name).contains(where: \.isKept)
+            }
+        } catch let error as SystemCallError {
+            throw error.forUser
+        }
+    }
+
     /// Whether a prompt waits in the drop folder that no finished job has been put back as. Ends at the first one.
     ///
     /// - Parameter ledger: knows what was put back (`move_to_completed: no`).

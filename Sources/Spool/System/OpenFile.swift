@@ -136,6 +136,9 @@ public struct OpenFile: ~Copyable, Sendable {
         }
     }
 
+    /// Whether the read lease that was granted stands, and nobody who wants to write has come since.
+    var isLeaseWhole: Bool { flowspool_lease(descriptor) == F_RDLCK }
+
     func endLease() {
         // A lease that is already gone is as good as one that was given up.
         _ = flowspool_setlease(descriptor, F_UNLCK)

@@ -119,6 +119,61 @@ import Testing
         #expect(ending.succeeded == 1 && looks.withLock { $0 } == 3)
     }
 
+    /// Somebody writes a prompt anew while it is being claimed, and waits in open(2): what he writes is what runs. A tool that asks without
+    /// waiting (`touch`) changes nothing, and has it run once all the same.
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false], [true, false])
+    func promptThatIsWrittenToWhileItIsClaimed_isNotLost(_ writes: Bool, _ drains: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let hasCome = Mutex(false)
+        let calls = SystemCalls { call, path in
+            // It is claimed, and about to move to `active/`.
+            guard call == .renameat2, path.hasSuffix("/a.md") else { return nil }
+            let isFirst = hasCome.withLock { come in
+                defer { come = true }
+                return !come
+            }
+            guard isFirst else { return nil }
+            // O_PATH, open(2).
+            let file = Glibc.open(spool.path + "/a.md", 0o10_000_000 | O_CLOEXEC)
+            // Breaks the lease, and does not wait for its end.
+            #expect(Glibc.open("/proc/self/fd/\(file)", O_WRONLY | O_NONBLOCK | O_CLOEXEC) == -1 && errno == EWOULDBLOCK)
+            guard writes else {
+                close(file)
+                return nil
+            }
+            Thread.detachNewThread {
+                let writer = Glibc.open("/proc/self/fd/\(file)", O_WRONLY | O_TRUNC | O_CLOEXEC)
+                let text = Array("```bash\necho new >> $OUT/trace\n```\n".utf8)
+                #expect(write(writer, text, text.count) == text.count)
+                close(writer)
+                close(file)
+            }
+            return nil
+        }
+        let text = "echo old >> $OUT/trace"
+        if drains {
+            try spool.drop("a.md", text)
+            #expect(try await spool.drain(calls: calls).succeeded == 1)
+        } else {
+            var isDropped = false
+            let ending = try await WatchingRun(spool, calls: calls).run { job in
+                if isDropped { return nil }
+                isDropped = true
+                try spool.drop("a.md", text)
+                return ["a.md"]
+            }
+            #expect(ending.succeeded == 1)
+        }
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == (writes ? "new\n" : "old\n"))
+        let attempts = try spool.ledger().read { try $0.attempts(of: 1) }
+        #expect(attempts.map(\.outcome) == [.success])
+        let filed = PromptFile.read(name: "a.md", bytes: try Data(contentsOf: URL(fileURLWithPath: spool.path + "/done/a.md")))
+        #expect(try filed.sha == spool.job("a.md")?.promptSHA && spool.list("").isEmpty && spool.list("active").isEmpty)
+        let check = SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: try spool.ledger())
+        #expect(try check.violations().isEmpty)
+    }
+
     /// What it comes to is the same as with many: refused, blocked, held, or a job that the ledger knows.
     @Test(.timeLimit(.minutes(1))) func whatCannotBeClaimedSo_isIntakes() async throws {
         let spool = try TestSpool()
