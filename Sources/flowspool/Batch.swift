@@ -38,11 +38,23 @@ struct Batch: Sendable {
         let names = plan.names.filter { !waiting.isSettled($0) }
         let (ending, tally) = try await runSession(opened, names, recovered)
         fill(&summary, ending, tally)
-        try writeResume(opened, plan, summary)
+        // What has happened has happened: no file that somebody has spoilt meanwhile keeps the rest from being told.
+        note { try writeResume(opened, plan, summary) }
         let code = ending.exitCode
         // A person's word is asked for: nobody would learn it otherwise.
         if code != 0 || ending.held > 0, !isSilent { explain(opened, ending, tally, code) }
-        return try finish(opened, summary, code: code)
+        note { _ = try finish(opened, summary, code: code) }
+        return code
+    }
+
+    private func note(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch let error as FlowspoolError {
+            _ = report(error)
+        } catch {
+            _ = report(FlowspoolError(.unavailable, "\(error)"))
+        }
     }
 
     /// A batch on a held spool changes nothing, not even a folder that is no spool yet.

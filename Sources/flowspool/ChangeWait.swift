@@ -6,6 +6,9 @@ import Foundation
 
 final class ChangeWait {
     private let descriptor: Int32
+    /// What the last call returned for may not be there to be seen yet: the event of a commit comes a moment before it can be read.
+    private var hasJustChanged = false
+    private static let momentMilliseconds: Int32 = 15
 
     /// Watches the folders at `paths`, not what is below them.
     init(_ paths: [String]) {
@@ -22,11 +25,15 @@ final class ChangeWait {
         _ = inotify_add_watch(descriptor, path, events)
     }
 
-    /// Returns when something has changed since the last call, or after `milliseconds`.
+    /// Returns when something has changed since the last call, a moment after that once more, or after `milliseconds`.
     func wait(milliseconds: Int32) {
         var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         // A negative descriptor is ignored by poll(2): then this is a plain pause.
-        guard poll(&wait, 1, milliseconds) > 0 else { return }
+        guard poll(&wait, 1, hasJustChanged ? min(milliseconds, Self.momentMilliseconds) : milliseconds) > 0 else {
+            hasJustChanged = false
+            return
+        }
+        hasJustChanged = true
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         while read(descriptor, &buffer, buffer.count) > 0 {}
     }

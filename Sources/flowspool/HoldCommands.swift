@@ -8,7 +8,8 @@ struct HoldCommand: AsyncParsableCommand {
         commandName: "hold",
         abstract: "Put the spool on hold: running jobs finish, nothing new starts.",
         discussion: """
-            Making the file .prompt-pipeline.HOLD in the spool does the same.
+            Returns when the runner has seen it: nothing starts after that. Making the file .prompt-pipeline.HOLD in the spool
+            does the same, but nobody waits.
 
             EXAMPLE
               flowspool hold "disk is being replaced"
@@ -16,12 +17,22 @@ struct HoldCommand: AsyncParsableCommand {
 
     @OptionGroup var spoolOptions: SpoolOptions
 
+    /// In milliseconds; a runner answers when the commit it is making is done.
+    private static let waitMax: Int64 = 10_000
+
     @Argument(help: ArgumentHelp("Why; shown by status and in the hold file.", valueName: "reason"))
     var reason: [String] = []
 
     func run() async throws {
         try await reportingErrors {
-            let (hold, wasOnHold) = try Steering(path: spoolOptions.path).hold(reason: reason.joined(separator: " "))
+            let steering = try Steering(path: spoolOptions.path)
+            let changes = ChangeWait([steering.spool.control.path])
+            let (hold, wasOnHold) = try steering.hold(reason: reason.joined(separator: " "))
+            let end = SystemClock().monotonicMilliseconds() + Self.waitMax
+            while try !steering.isSeen(hold), SystemClock().monotonicMilliseconds() < end { changes.wait(milliseconds: 200) }
+            if try !steering.isSeen(hold) {
+                StandardError.write("the runner has not answered yet: until it does, a job that was about to start may\n")
+            }
             if wasOnHold {
                 try StandardOutput.write("the spool was on hold already: \(printable(hold.reason))\n")
             } else {

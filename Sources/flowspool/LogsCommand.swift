@@ -73,7 +73,8 @@ struct LogsCommand: AsyncParsableCommand {
                     // Gone or unreadable: it is not among what there is.
                     guard let bytes = RunLog.bytes(of: log, in: folder ?? "") else { return nil }
                     return [
-                        "block": JSON(log.block), "file": .string(log.file), "text": .string(String(decoding: bytes, as: UTF8.self)),
+                        "block": JSON(log.block), "file": .string(log.file),
+                        "text": .string(String(decoding: bytes, as: UTF8.self)),
                     ]
                 }),
         ]

@@ -39,6 +39,7 @@ struct OpenedSpool: Sendable {
         lock = try RunnerLock(spool, command: facts.command, now: now)
         contractLock = try ContractLock(root: spool.root)
         ledger = try Ledger(path: spool.ledgerPath)
+        try spool.numberJobs(of: ledger)
         contract = try ContractFiles(root: spool.root)
         settings = Self.makeSettings(facts, configuration, now: now)
     }

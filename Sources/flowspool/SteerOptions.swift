@@ -95,10 +95,13 @@ struct SteerOptions: ParsableArguments {
             changes.wait(milliseconds: 200)
             current = try steering.ledger.read { try $0.job(job.id) } ?? current
         }
-        // Given back in the meantime: it waits, and can be cancelled as it stands.
-        if current.state.isWaiting, case .changed(let ended)? = try await steering.apply(.cancel, to: [job.id]).first {
+        // Given back or held in the meantime: it waits, and can be cancelled as it stands, unless the runner has done that.
+        if current.state.isWaiting || current.state == .held,
+            case .changed(let ended)? = try await steering.apply(.cancel, to: [job.id]).first
+        {
             return ended
         }
+        current = try steering.ledger.read { try $0.job(job.id) } ?? current
         if current.state == .active {
             errors.append(
                 FlowspoolError(

@@ -133,6 +133,43 @@ private func keys(_ json: JSON?) -> [String] { json?.objectValue?.map { $0.0 } ?
         }
     }
 
+    /// A name means the prompt that waits, and a prompt that keeps its place waits where it has changed.
+    @Test(arguments: ["", "move_to_completed: no"]) func wait_meansThePromptThatWaits(_ setting: String) async throws {
+        try await with { sandbox in
+            func text(_ block: String) -> String { "---\n\(setting)\n---\n```bash\n\(block)\n```\n" }
+            try sandbox.drop(text("true"), "w.md")
+            #expect(try await sandbox.run("watch", "--drain", "--profile", "poc").status == 0)
+            #expect(try await sandbox.run("wait").status == 0)
+            #expect(try await sandbox.run("wait", "w.md").status == 0)
+            try sandbox.drop(text("exit 3"), "w.md")
+            for names in setting.isEmpty ? [[], ["w.md"]] : [[]] {
+                let waiting = try RunningBinary(["wait"] + names, cwd: sandbox.folder.url)
+                #expect(await waiting.hasSaid("no runner is at work"))
+                waiting.signal(SIGTERM)
+                _ = try await waiting.ending()
+            }
+            let waiting = try RunningBinary(["wait"], cwd: sandbox.folder.url)
+            #expect(await waiting.hasSaid("no runner is at work"))
+            #expect(try await sandbox.run("watch", "--drain", "--profile", "production").status == 1)
+            #expect(try await waiting.ending().status == 1)
+            if setting.isEmpty { #expect(try await sandbox.run("wait", "w.md").status == 1) }
+        }
+    }
+
+    @Test func logs_asJSON() async throws {
+        try await with { sandbox in
+            try sandbox.drop("```bash\nprintf 'one\\377\\n'\n```\n\n```bash\necho two\n```\n", "a.md")
+            #expect(try await sandbox.run("watch", "--drain", "--profile", "poc").status == 0)
+            let all = try JSON.parse(try await sandbox.run("logs", "a.md", "--json").stdout)
+            let first: JSON = ["block": 1, "file": "block-001.log", "text": "one\u{FFFD}\n"]
+            let second: JSON = ["block": 2, "file": "block-002.log", "text": "two\n"]
+            #expect(all == ["job": 1, "attempt": 1, "logs": .array([first, second])])
+            let one = try JSON.parse(try await sandbox.run("logs", "a.md", "--json", "--block", "2").stdout)
+            #expect(one["logs"] == .array([second]))
+            #expect(try await sandbox.run("logs", "a.md", "--json", "-f").status == 64)
+        }
+    }
+
     @Test func logs_printsTheLastAttemptOrTheOneAskedFor() async throws {
         try await with { sandbox in
             try sandbox.drop("# T\n\n```bash\necho one\n```\n\n```bash\necho two\nexit 3\n```\n", "a.md")

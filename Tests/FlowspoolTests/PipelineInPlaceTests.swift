@@ -30,6 +30,18 @@ import Testing
         }
     }
 
+    /// What somebody writes into a contract file meanwhile keeps nothing from being told.
+    @Test func stateThatIsSpoiltMeanwhile_changesNoExitStatus() async throws {
+        let spoil = "echo '# by an operator' >> \"$REPO_ROOT/work/.prompt-pipeline.state\""
+        try await BatchFolder.with(["a.md": spoil, "b.md": "exit 3"]) { folder async throws in
+            let result = try await folder.batch("--warn-gate", "no")
+            #expect(result.status == 1 && result.stderr.contains("job 2 b.md: exit"), "\(result)")
+            #expect(result.stderr.contains("is not a prompt id"))
+            let summary = try folder.summary()
+            #expect(summary["exit_code"] == 1 && summary["failed"] == 1 && summary["finished_utc"]?.stringValue != nil)
+        }
+    }
+
     /// `.state` has its id, and a person asks for it once more.
     @Test func retriedPrompt_thatKeepsItsPlace_runsInTheNextBatch() async throws {
         try await BatchFolder.with { folder async throws in

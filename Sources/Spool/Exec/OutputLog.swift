@@ -53,8 +53,11 @@ struct OutputLog: ~Copyable {
         while !rest.isEmpty {
             if size >= bytesMax { cut() }
             let room = min(rest.count, max(bytesMax - size, 0))
-            guard room > 0, write(UnsafeRawBufferPointer(rebasing: rest[..<room]), at: size) else { return }
-            size += room
+            guard room > 0 else { return }
+            let written = write(UnsafeRawBufferPointer(rebasing: rest[..<room]), at: size)
+            // What follows when there is room again stands behind what there was room for.
+            size += written
+            guard written == room else { return }
             rest = UnsafeRawBufferPointer(rebasing: rest[room...])
         }
     }
@@ -74,7 +77,7 @@ struct OutputLog: ~Copyable {
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return note(.read, count == 0 ? EIO : errno) }
             let isWritten = buffer.withUnsafeBytes {
-                write(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: head + text.count + moved)
+                write(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: head + text.count + moved) == count
             }
             guard isWritten else { return }
             moved += count
@@ -91,7 +94,8 @@ struct OutputLog: ~Copyable {
         return "\n[flowspool: \(padded) bytes were cut here, the log is bounded]\n"
     }
 
-    private mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+    /// Returns how many of the bytes are in the file; fewer than all only with `trouble`.
+    private mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int {
         var written = 0
         while written < bytes.count {
             let count = pwrite(
@@ -100,11 +104,11 @@ struct OutputLog: ~Copyable {
             // /dev/null and regular files never answer 0 to a non-empty write.
             guard count > 0 else {
                 note(.write, count == 0 ? EIO : errno)
-                return false
+                return written
             }
             written += count
         }
-        return true
+        return written
     }
 
     private mutating func note(_ call: SystemCall, _ code: Int32) {

@@ -135,7 +135,8 @@ struct Claim: Sendable {
     }
 
     private func look(_ name: String) throws -> Look {
-        guard let status = try spool.root.status(name) else { return .gone }
+        // A folder is no prompt: the one that stood there was taken away.
+        guard let status = try spool.root.status(name), status.kind != .folder else { return .gone }
         if let reason = Self.refusal(status, sizeMax: sizeMax) { return .refused(reason) }
         let file: OpenFile
         do {

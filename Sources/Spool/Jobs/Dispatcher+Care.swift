@@ -29,6 +29,12 @@ extension Dispatcher {
         note { try HoldGate(spool: spool, ledger: ledger).write() }
     }
 
+    /// Tells whoever has taken the hold that nothing starts any more.
+    func acknowledgeHold() {
+        guard let id = hold?.id, id != holdAcknowledged, unnumbered?.permit == nil else { return }
+        if note({ try ledger.write { try $0.setFact(.holdSeen, id) } }) != nil { holdAcknowledged = id }
+    }
+
     // MARK: Requests
 
     /// Does what people have asked of jobs that this run has in hand.
@@ -48,7 +54,28 @@ extension Dispatcher {
                 cancelWhenPrepared.insert(request.job)
             } else {
                 cancelUnwritten(request.job)
+                cancelHeld(request.job)
             }
+        }
+    }
+
+    /// Cancels a job that has come to be held since somebody asked for it.
+    func cancelHeld(_ id: Int64) {
+        note {
+            let now = clock.wallMilliseconds()
+            guard var job = try ledger.read({ try $0.job(id) }), job.state == .held else { return }
+            if job.fromPlace != nil { job = try filing.finishMove(job) }
+            let isThere = try spool.held.status(job.file) != nil
+            job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
+            if !isThere { (job.place, job.fromPlace, job.fromFile) = (.none, nil, nil) }
+            let ended = try ledger.write { tx -> Job? in
+                var job = job
+                if isThere { job.file = try filing.freeName(for: job, tx) }
+                return try tx.save(job, expecting: .held, why: job.reason, now: now) ? job : nil
+            }
+            guard let ended else { return }
+            hasMoved(try filing.finishMove(ended))
+            observe(.finished(ended, nil))
         }
     }
 

@@ -26,7 +26,7 @@ extension Dispatcher {
             tryBusyAgain()
             adoptMoves()
             report = note { try intake.scan(isDraining: settings.drains) }
-            if report == nil { wantsScan = true }
+            if let report { filesAtLastScan = report.seen } else { wantsScan = true }
         } else if !namedFiles.isEmpty {
             let names = Array(namedFiles.prefix(Self.namesAtOnceMax))
             guard confirmMoves(before: names) else { return }
@@ -170,8 +170,9 @@ extension Dispatcher {
         case .held(let job, let findings):
             preparing[job.id] = nil
             ending.ran += 1
-            ending.held += 1
             hasMoved(job)
+            if isCancelled { return cancelHeld(job.id) }
+            ending.held += 1
             observe(.held(job, findings))
         case .busy(let job):
             preparing[job.id] = nil
@@ -229,8 +230,7 @@ extension Dispatcher {
             }
             guard let index = indexToStart else { return }
             // The file can be made by hand at any moment, and no event may have come yet.
-            note { try syncHold(force: false) }
-            if hold != nil { return }
+            guard note({ try syncHold(force: false) }) != nil, hold == nil else { return }
             let prepared = ready.remove(at: index)
             if prepared.isRecorded {
                 startRecorded(prepared)

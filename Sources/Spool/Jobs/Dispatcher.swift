@@ -62,6 +62,8 @@ public actor Dispatcher {
     var busySince: [Int64: Int64] = [:]
     var stopping = Stopping.no
     var hold: HoldRecord?
+    /// The hold that whoever has taken it knows to be seen.
+    var holdAcknowledged: Int64 = 0
     var ending = RunEnding(why: .done)
     var batch: Int64?
     /// When a move that somebody else has begun was first seen, by job, on the monotonic clock.
@@ -85,6 +87,10 @@ public actor Dispatcher {
     /// That was tried with the file that comes first of `namedFiles`, and intake is to see to it.
     var isForIntake = false
     var wantsScan = true
+    /// Prompts that waited when the whole folder was looked at last.
+    var filesAtLastScan = 0
+    /// To look at so many takes a few milliseconds.
+    private static let filesFewMax = 2000
     var wantsWaiting = true
     /// Something has come to wait that may have a higher priority than what is ready.
     var mayBeOvertaken = false
@@ -208,8 +214,10 @@ public actor Dispatcher {
     ///
     /// - Throws: `FlowspoolError` when the spool cannot be opened for work at all. Once it runs, trouble is an event.
     public func run() async throws -> RunEnding {
+        // One for this, one for whatever it has done: with them everything has its turn, though there be no others for a while.
+        try WorkerThreads.shared.require(3)
         // It waits for commits, and what it starts goes on with these threads: so nothing is handed from one pool to another.
-        try await withTaskExecutorPreference(WorkerThreads.shared) {
+        return try await withTaskExecutorPreference(WorkerThreads.shared) {
             try await withTaskCancellationHandler {
                 try await work()
             } onCancel: {
@@ -313,6 +321,8 @@ public actor Dispatcher {
         foldersAt = 0
         if hints.isSignalled {
             waitingChanged()
+            // Files that a command has moved were passed over while it had them in hand.
+            if filesAtLastScan < Self.filesFewMax { wantsScan = true }
             note {
                 try syncHold(force: true)
                 try readRequests()
@@ -347,12 +357,15 @@ public actor Dispatcher {
         }
         startReady()
         confirmClaims()
+        // One that was given back keeps its turn, and can be claimed only then.
+        if unconfirmed.isAnyWaiting { confirmMoves(all: true) }
         prepareNext()
         fileEnded()
         // One that came back to the drop folder may be claimed only now, and no event will tell of it.
         if confirmMoves(all: running.isEmpty && preparing.isEmpty) { prepareNext() }
         // Numbers that were given out are made sure, unless a claim is about to do that, or more come in a moment.
         if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
+        acknowledgeHold()
         makeSpareRuns()
         if isAllFiled { note { try ledger.checkpointAtRest() } }
         giveStandingOrder()

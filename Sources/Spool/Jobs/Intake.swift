@@ -14,6 +14,8 @@ public struct IntakeReport: Sendable, Hashable {
     public var withdrawn: [Job] = []
     /// Prompts that wait in the folder without a job yet.
     public var backlog = 0
+    /// Prompts that a look at the whole folder met.
+    var seen = 0
     /// A file that was filed or held has come back.
     var isAnyMovedBack = false
     /// What the machine refused for one file each; the others were looked at all the same.
@@ -75,6 +77,7 @@ struct Intake: Sendable {
             switch found.kind {
             case .ignored: break
             case .prompt where found.isText:
+                report.seen += 1
                 let name = found.text
                 if unseen.remove(ExactText(name)) != nil { break }
                 if let job = kept[ExactText(name)], try isUnchanged(job) { break }

@@ -18,16 +18,18 @@ struct MovesToConfirm: Sendable {
     /// When `areDue` has to be asked again though nothing has happened.
     var deadline: Int64? { due }
 
+    /// Whether one of them waits for its next turn, which it cannot have before.
+    var isAnyWaiting: Bool { jobs.contains { $0.state.isWaiting } }
+
     mutating func add(_ job: Job, now: Int64) {
         jobs.append(job)
         due = due ?? now + Self.waitMax
     }
 
-    /// They are to be confirmed now: they are many, or the first has waited long enough, or one of them waits for its next turn, which it
-    /// cannot have before.
+    /// They are to be confirmed now: they are many, or the first has waited long enough, or one of them waits for its next turn.
     func areDue(now: Int64) -> Bool {
         guard let due else { return false }
-        return jobs.count >= Self.groupMax || now >= due || jobs.contains { $0.state.isWaiting }
+        return jobs.count >= Self.groupMax || now >= due || isAnyWaiting
     }
 
     /// Takes all out, to confirm them.

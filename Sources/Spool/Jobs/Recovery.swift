@@ -41,7 +41,7 @@ struct Recovery {
             let requests = try ledger.read { try $0.requests() }
             let cancelled = Set(requests.filter { $0.kind == "cancel" }.map(\.job))
             try takeBackUnbegun()
-            try interruptRunning(cancelled, &recovered)
+            try await stamp(try interruptRunning(cancelled, &recovered))
             try finishMoves(&recovered)
             try returnActive(cancelled, &recovered)
             // Only now: should a crash come before, the next start does what was asked.
@@ -74,7 +74,8 @@ struct Recovery {
                 if name.hasPrefix(Directory.asidePrefix) { asides.append(name) }
                 return asides.count < 10_000
             }
-            for name in asides { try folder.remove(name) }
+            // A command may be writing one (`reject`, `hold`): it goes when that does.
+            for name in asides where !Directory.isAsideInUse(name) { try folder.remove(name) }
         }
         try SpareRuns.removeLeftovers(spool.runs)
     }
@@ -101,8 +102,13 @@ struct Recovery {
     }
 
     /// Attempts that nobody is making any more are interrupted. Each has used up its place in the retry budget.
-    private func interruptRunning(_ cancelled: Set<Int64>, _ recovered: inout Recovered) throws {
+    ///
+    /// - Returns: those that are over with it, and the attempt.
+    private func interruptRunning(
+        _ cancelled: Set<Int64>, _ recovered: inout Recovered
+    ) throws -> [(job: Job, attempt: AttemptRecord)] {
         let now = clock.wallMilliseconds()
+        var over: [(job: Job, attempt: AttemptRecord)] = []
         let ended = try ledger.write { tx in
             var ended = Recovered()
             for attempt in try tx.runningAttempts() {
@@ -110,8 +116,16 @@ struct Recovery {
                     outcome: .interrupted, failureClass: .interrupted, message: "the runner ended before the attempt did")
                 result.usage = worktree(of: attempt)
                 if let path = result.usage?.worktree { result.message += "; its changes are in \(printable(path))" }
+                let found = try tx.job(attempt.job)
+                let progress = found.flatMap { Progress(of: attempt, $0, in: spool) }
+                if let progress { (result.failedBlock, result.lastOKBlock) = (progress.block, progress.block - 1) }
                 try tx.finishAttempt(job: attempt.job, attempt: attempt.attempt, result)
-                guard var job = try tx.job(attempt.job), job.state == .active else { continue }
+                guard var job = found, job.state == .active else { continue }
+                if let progress {
+                    // What has ended well is not run again.
+                    job.nextBlock = progress.block
+                    job.carriedJSON = progress.carriedJSON
+                }
                 let undone = try undoneClaim(job, tx)
                 if cancelled.contains(job.id) {
                     job.end(.cancelled, .cancelled, reason: "cancelled while it ran", now: now)
@@ -130,10 +144,73 @@ struct Recovery {
                 }
                 try tx.save(job, expecting: .active, why: job.reason, now: now)
                 if job.state == .failed { try count(job, &ended, tx, now: now) }
+                if job.state.isTerminal {
+                    var record = attempt
+                    (record.failedBlock, record.lastOKBlock) = (result.failedBlock, result.lastOKBlock)
+                    over.append((job, record))
+                }
             }
             return ended
         }
         recovered.add(ended)
+        return over
+    }
+
+    /// Stamps prompts whose attempts were cut off, and files them. What cannot be stamped is filed all the same, by `finishMoves`.
+    private func stamp(_ over: [(job: Job, attempt: AttemptRecord)]) async throws {
+        let works = try over.filter { $0.job.fromPlace == .active }.map { try filingWork($0.job, $0.attempt) }
+        guard !works.isEmpty else { return }
+        let swap = SwapFile(spool.active)
+        defer { swap.removeSpares() }
+        _ = await FilingWork.run(works, swap)
+    }
+
+    private func filingWork(_ job: Job, _ attempt: AttemptRecord) throws -> FilingWork {
+        let updated = Date(timeIntervalSince1970: Double(clock.wallMilliseconds()) / 1000)
+        let sha = job.promptSHA ?? ""
+        var stamp = Stamp(promptID: job.promptID ?? job.name, promptSHA: sha)
+        stamp.exec = Stamp.Exec(
+            source: "recovery", status: .interrupted, runRef: attempt.runDirectory, promptSHA: sha, gate: .skipped,
+            failedBlock: attempt.failedBlock, failureClass: .interrupted, lastOKBlock: attempt.lastOKBlock,
+            warningCount: try ledger.read { try $0.findings(of: job.id) }.count { $0.severity == .warning },
+            attempts: job.attempts,
+            exitCode: nil, durationMilliseconds: 0, updated: updated)
+        if let counting {
+            let (counts, hold) = try ledger.read { (try $0.failureCounts(), try $0.openHold()) }
+            let policy = counting.policy.policy
+            stamp.pipeline = Stamp.Pipeline(
+                source: "recovery", status: hold == nil ? .failed : .hold, runID: counting.runID, attempt: job.attempts,
+                failStreak: counts.streak, failTotal: counts.total, profile: counting.policy.profile ?? "none",
+                failFastThreshold: policy.failFastThreshold, totalFailuresMax: policy.totalFailuresMax,
+                lastEvent: hold == nil ? "prompt_failed" : "pipeline_hold", updated: updated)
+        }
+        return FilingWork(job: job, spool: spool, filing: filing, stamp: stamp, why: nil)
+    }
+
+    /// How far an attempt of a script had come that was cut off: its run folder has the block that ran, and what earlier ones handed on.
+    private struct Progress {
+        var block: Int
+        var carriedJSON: String
+
+        /// - Returns: nil where that cannot be told; then it begins where it began. A block's file is there once all before it have ended.
+        init?(of attempt: AttemptRecord, _ job: Job, in spool: SpoolFolder) {
+            guard job.mode == ExecMode.script.rawValue, let folder = try? RunPath.open(attempt.runDirectory, in: spool),
+                let bytes = try? spool.active.openForReading(job.file).readAllStamped()
+            else { return nil }
+            let blocks = PromptFile.read(name: job.name, bytes: bytes).blocks
+            // What the prompt has written there under such a name is no trace of ours.
+            let begun = blocks.last { block in
+                let script = try? folder.openForReading(RunFolder.blockName(block.number)).readAll(bytesMax: OpenFile.stampedMax)
+                return block.number > job.nextBlock && script == Data(block.text.utf8)
+            }
+            let environment = try? folder.openForReading(RunFolder.environmentName).readAll(
+                bytesMax: RunFolder.environmentBytesMax)
+            guard let begun, let environment else { return nil }
+            var handed = HandedEnvironment()
+            _ = handed.take(environment)
+            block = begun.number
+            carriedJSON = JSON.object(handed.values.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
+        }
     }
 
     /// The worktree that an attempt of an agent had, in the form in which an attempt that ends says so; nil without one.

@@ -98,6 +98,36 @@ public final class SpoolFolder: Sendable {
 
     /// Whether this is the name of one of the spool's own folders.
     static func isOwn(_ name: [UInt8]) -> Bool { ownNames.contains(name) }
+    /// The highest number of a job that has left a folder in `runs/`; 0 without one.
+    private func highestRun() throws -> Int64 {
+        var highest: Int64 = 0
+        var days: [String] = []
+        try runs.forEachEntry { bytes, _ in
+            let name = String(decoding: bytes, as: UTF8.self)
+            if !name.hasPrefix(".") { days.append(name) }
+            return true
+        }
+        for day in days where try runs.status(day)?.kind == .folder {
+            try runs.folder(day).forEachEntry { bytes, _ in
+                if let number = Int64(String(decoding: bytes, as: UTF8.self)) { highest = max(highest, number) }
+                return true
+            }
+        }
+        return highest
+    }
+
+    /// Has the jobs of a ledger that has had none numbered after those that an earlier one has left traces of: no job's run folder is that
+    /// of another one.
+    public func numberJobs(of ledger: Ledger) throws {
+        do {
+            guard try ledger.read({ try $0.nextNumber() }) == 1 else { return }
+            let highest = try highestRun()
+            if highest > 0 { try ledger.write { try $0.beginNumbers(after: highest) } }
+        } catch let error as SystemCallError {
+            throw error.forUser
+        }
+    }
+
     /// Whether flowspool makes files of this name in the control folder, for itself alone: no settings, no worktrees.
     static func isOwnControlFile(_ name: String) -> Bool {
         name == RunnerLock.fileName || name.hasPrefix(Directory.asidePrefix)

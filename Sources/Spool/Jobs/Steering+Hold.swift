@@ -16,6 +16,11 @@ extension Steering {
         return (record, false)
     }
 
+    /// Whether nothing starts any more under a hold that was taken: no runner is at work, or it has seen it.
+    public func isSeen(_ hold: HoldRecord) throws -> Bool {
+        try ledger.read { try $0.fact(.holdSeen) } >= hold.id || RunnerLock.holder(spool) == nil
+    }
+
     /// Lifts the hold and sets both failure counts to 0.
     ///
     /// - Returns: the hold that was in force; nil where there was none, which is no error.

@@ -17,7 +17,12 @@ public enum Wake {
     /// Wakes the runner of `spool`, if there is one. Without one nothing is lost: the next runner reads the ledger.
     public static func runner(of spool: SpoolFolder) throws(SystemCallError) {
         try spool.root.remove(file)
-        _ = try spool.root.create(file)
+        do {
+            _ = try spool.root.create(file)
+        } catch {
+            // Somebody else wakes it at this moment.
+            guard error.errno == EEXIST else { throw error }
+        }
         try spool.root.remove(file)
     }
 }

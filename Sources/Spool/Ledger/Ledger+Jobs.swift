@@ -139,6 +139,11 @@ extension LedgerTransaction {
     }
 
     /// The number of the job that is made next (AUTOINCREMENT: one more than the largest ever).
+    /// To be called before the first job.
+    func beginNumbers(after number: Int64) throws {
+        try execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('jobs', ?)", [number])
+    }
+
     func nextNumber() throws -> Int64 {
         try (number("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'", []) ?? 0) + 1
     }

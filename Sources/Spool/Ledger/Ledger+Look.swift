@@ -92,7 +92,10 @@ extension SpoolFolder {
         do {
             try root.forEachEntry { bytes, type in
                 if type == UInt8(DT_DIR) { return true }
-                guard let name = PromptName(bytes: Array(bytes)), name.kind == .prompt, kept[ExactText(name.text)] == nil else {
+                guard let name = PromptName(bytes: Array(bytes)), name.kind == .prompt else { return true }
+                if let job = kept[ExactText(name.text)],
+                    try job.fromPlace != nil || KeptPrompt.isAsItWas(job, in: root, sizeMax: OpenFile.stampedMax)
+                {
                     return true
                 }
                 isFound = true

@@ -250,6 +250,8 @@ public struct LedgerTransaction {
         /// Files that wait in the drop folder beyond those admitted.
         case backlog
         case overflows, rescans
+        /// The hold that a runner has seen: nothing has started since.
+        case holdSeen = "hold_seen"
         /// When the run began whose contract files may lack what it has recorded; 0: they lack nothing.
         case unwrittenSince = "unwritten_since"
         /// Commits that made sure of unsynced ones before them.

@@ -202,9 +202,9 @@ public final class Directory: Sendable {
         if syncsFolder { try sync() }
     }
 
-    /// The hidden name under which the next content of `name` is written; one per name, so that nothing piles up.
+    /// The hidden name under which this process writes the next content of `name`; one per name, so that nothing piles up.
     static func asideName(for name: String) -> String {
-        let prefix = asidePrefix
+        let prefix = "\(asidePrefix)\(getpid())-"
         if name.utf8.count + prefix.utf8.count <= 255 { return prefix + name }
         // A name this long leaves no room for the prefix: its FNV-1a hash stands for it.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -213,6 +213,14 @@ public final class Directory: Sendable {
     }
 
     static let asidePrefix = ".flowspool-aside-"
+
+    /// Whether a name is one under which another process, which still lives, may be writing at this moment.
+    static func isAsideInUse(_ name: String) -> Bool {
+        guard name.hasPrefix(asidePrefix), let process = pid_t(name.dropFirst(asidePrefix.count).prefix { $0 != "-" }),
+            process > 0, process != getpid()
+        else { return false }
+        return kill(process, 0) == 0 || errno == EPERM
+    }
 
     /// Calls `body` for each entry but `.` and `..`, in the order of the file system.
     ///

@@ -39,7 +39,26 @@ final class WorkerThreads: TaskExecutor, @unchecked Sendable {
         condition.unlock()
         // Not before: a thread that wakes at once, on this processor, would find it locked, and give way again.
         condition.signal()
-        if needsThread { startThread() }
+        if needsThread { startOne() }
+    }
+
+    /// Makes sure of so many threads, of which those that are lent do not count. With one, whatever waits has its turn, though
+    /// the machine gives no other.
+    ///
+    /// - Throws: `FlowspoolError.unavailable` where it does not give so many.
+    func require(_ count: Int) throws {
+        while true {
+            condition.lock()
+            let isMissing = started - lent < count
+            if isMissing { started += 1 }
+            condition.unlock()
+            guard isMissing else { return }
+            if !startOne() {
+                throw FlowspoolError(
+                    .unavailable, "no thread is to be had (pthread_create: \(String(cString: strerror(EAGAIN))))",
+                    hint: "the user may have no more processes (`ulimit -u`); nothing was begun: try again later")
+            }
+        }
     }
 
     /// Runs `body`, which may wait for as long as a child runs, on the present thread, if it is one of these; other tasks then
@@ -60,17 +79,22 @@ final class WorkerThreads: TaskExecutor, @unchecked Sendable {
         let needsThread = isMember && difference > 0 && queue.count > idle && started - lent < threadsMax
         if needsThread { started += 1 }
         condition.unlock()
-        if needsThread { startThread() }
+        if needsThread { startOne() }
         return isMember
     }
 
-    private func startThread() {
-        let thread = Thread { self.work() }
-        thread.stackSize = Self.stackBytes
-        thread.start()
+    /// Where there is none to be had, what is queued waits for those that are there, and the next that comes asks for one again.
+    @discardableResult
+    private func startOne() -> Bool {
+        if startThread(stackBytes: Self.stackBytes, { self.work() as Void }) != nil { return true }
+        condition.lock()
+        started -= 1
+        condition.unlock()
+        return false
     }
 
-    private func work() -> Never {
+    /// Never returns.
+    private func work() {
         condition.lock()
         members.insert(pthread_self())
         condition.unlock()

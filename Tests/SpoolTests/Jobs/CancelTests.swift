@@ -6,6 +6,44 @@ import Testing
 
 @testable import Spool
 
+/// Somebody says no to a job while it is on its way to those that wait for a yes.
+@Suite struct CancelledOnItsWayTests {
+    @Test(.timeLimit(.minutes(1)), arguments: [true, false]) func jobThatComesToBeHeld_isCancelled(_ isTold: Bool) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let run = Mutex<Dispatcher?>(nil)
+        let isAsked = Mutex(false)
+        let calls = SystemCalls { call, path in
+            // The ledger has it as held, and its file is about to move there; or it is about to be claimed.
+            guard call == .renameat2, path.hasSuffix(isTold ? "/spool/a.md" : "/active/a.md") else { return nil }
+            let isFirst = isAsked.withLock { asked in
+                defer { asked = true }
+                return !asked
+            }
+            guard isFirst else { return nil }
+            try? ledger.write { try $0.request("cancel", job: 1, now: 1) }
+            run.withLock { $0 }?.take(.everything)
+            return nil
+        }
+        let flags = [
+            ToggleFlag(name: "--warn-mode", toggle: .warnMode, text: "ask"),
+            ToggleFlag(name: "--warn-gate", toggle: .warnGate, text: "yes"),
+        ]
+        try spool.drop("a.md", "sudo true")
+        let events = EventList()
+        let dispatcher = try spool.dispatcher(flags: flags, calls: calls, shell: try ShellAnalyzer(), events: events)
+        run.withLock { $0 = dispatcher }
+        let ending = try await dispatcher.run()
+        run.withLock { $0 = nil }
+        let job = try #require(try spool.job("a.md"))
+        #expect(job.state == .cancelled && job.attempts == 0, "\(job.state)")
+        #expect(ending.held == 0 || !isTold)
+        #expect(spool.list("held").isEmpty && spool.list("failed") == ["a.md"])
+        #expect(try !ledger.read { try $0.hasRequests() })
+    }
+}
+
 /// Ends the first attempt as given, after somebody has asked for the job's cancellation.
 private final class CancelledWhileItRuns: Runner {
     private let path: String

@@ -80,7 +80,20 @@ import Testing
         #expect(stateAtMove.withLock { $0 } == .active)
     }
 
-    @Test(arguments: ["link", "fifo", "socketless folder", "large"])
+    /// Folders are no prompts: the file that stood there was taken away.
+    @Test func folder_inThePlaceOfAWaitingPrompt_isLeftAlone() throws {
+        let bench = try Bench()
+        defer { bench.spool.remove() }
+        let path = bench.spool.path + "/x.md"
+        try bench.spool.drop("x.md", "true")
+        let job = try bench.admit("x.md")
+        unlink(path)
+        mkdir(path, 0o700)
+        guard case .withdrawn(let ended) = try bench.claim.claim(job) else { return #expect(Bool(false)) }
+        #expect(ended.state == .cancelled && bench.spool.list("") == ["x.md"] && bench.spool.list("failed").isEmpty)
+    }
+
+    @Test(arguments: ["link", "fifo", "large"])
     func claim_ofWhatIsNoSmallRegularFile_refusesWithoutOpening(_ kind: String) throws {
         let opened = Mutex(false)
         let bench = try Bench(
@@ -93,8 +106,7 @@ import Testing
         switch kind {
         case "link": symlink("/etc/hostname", path)
         case "fifo": mkfifo(path, 0o600)
-        case "large": try Data(count: 1001).write(to: URL(fileURLWithPath: path))
-        default: mkdir(path, 0o700)
+        default: try Data(count: 1001).write(to: URL(fileURLWithPath: path))
         }
         guard case .refused(let job) = try bench.claim.claim(try bench.admit("x.md")) else { return #expect(Bool(false)) }
         #expect(!opened.withLock { $0 })

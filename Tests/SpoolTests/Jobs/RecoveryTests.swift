@@ -35,6 +35,93 @@ import Testing
         #expect(try spool.ledger().read { try $0.failureCounts().total } == 1)
     }
 
+    /// A spool whose job 1 was in its second block when the runner died.
+    private func crashedInBlockTwo(retryMax: Int, script: String? = nil) throws -> TestSpool {
+        let spool = try crashed(retryMax: retryMax)
+        let blocks = ["echo one >> $OUT/trace\n", "echo two ${GIVEN-} >> $OUT/trace\n"]
+        let text = "# T\n\n" + blocks.map { "```bash\n\($0)```\n\n" }.joined()
+        try Data(text.utf8).write(to: URL(fileURLWithPath: spool.path + "/active/a.md"))
+        try spool.ledger().write { tx in
+            var job = try tx.require(1)
+            job.mode = "script"
+            job.promptSHA = PromptFile.read(name: "a.md", bytes: Data(text.utf8)).sha
+            job.promptID = PromptFile.read(name: "a.md", bytes: Data(text.utf8)).id
+            try tx.save(job, expecting: .active, why: nil, now: 1)
+        }
+        let run = spool.path + "/runs/2026-01-01/1/attempt-1"
+        try FileManager.default.createDirectory(atPath: run, withIntermediateDirectories: true)
+        for (name, bytes) in [
+            ("block-001.sh", blocks[0]), ("block-002.sh", script ?? blocks[1]), ("env", "GIVEN=x\nREPO_ROOT=/nowhere\n"),
+        ] {
+            try Data(bytes.utf8).write(to: URL(fileURLWithPath: run + "/" + name))
+        }
+        return spool
+    }
+
+    @Test func interruptedAttempt_goesOnAtTheBlockThatWasCutOff() async throws {
+        let spool = try crashedInBlockTwo(retryMax: 1)
+        defer { spool.remove() }
+        #expect(try await spool.drain().succeeded == 1)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "two x\n")
+        let attempts = try spool.ledger().read { try $0.attempts(of: 1) }
+        #expect(
+            attempts.map(\.outcome) == [.interrupted, .success] && attempts[0].failedBlock == 2 && attempts[0].lastOKBlock == 1)
+    }
+
+    /// A file of that name that holds something else was not made for the block.
+    @Test func traceOfABlockThatIsNotOurs_isNotBelieved() async throws {
+        let spool = try crashedInBlockTwo(retryMax: 1, script: "true\n")
+        defer { spool.remove() }
+        #expect(try await spool.drain().succeeded == 1)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "one\ntwo\n")
+    }
+
+    @Test func interruptedAttempt_isStamped() async throws {
+        let spool = try crashedInBlockTwo(retryMax: 0)
+        defer { spool.remove() }
+        try await spool.drain(profile: "production")
+        let text = try spool.text("failed/a.md")
+        let stamp = try #require(ExistingStamp(in: Data(text.utf8)))
+        #expect(stamp.execStatus == "interrupted" && stamp.pipelineStatus == "failed")
+        for line in ["run_ref: runs/2026-01-01/1/attempt-1", "failed_block: 2", "failure_class: interrupted", "last_ok_block: 1"]
+        {
+            #expect(text.contains(line), "\(text)")
+        }
+        #expect(spool.list("active").isEmpty)
+    }
+
+    /// What a living process writes aside at this moment is its own.
+    @Test func asides_goUnlessTheirProcessLives() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        _ = try SpoolFolder.make(at: spool.path)
+        // That of process 1, and of one that cannot be.
+        let (own, dead) = (".flowspool-aside-1-x", ".flowspool-aside-2000000000-x")
+        for name in [own, dead, ".flowspool-aside-x"] { try Data().write(to: URL(fileURLWithPath: spool.path + "/" + name)) }
+        try await spool.drain()
+        let left = try FileManager.default.contentsOfDirectory(atPath: spool.path).filter { $0.hasPrefix(Directory.asidePrefix) }
+        #expect(left == [own])
+        #expect(Directory.asideName(for: "x") == ".flowspool-aside-\(getpid())-x")
+    }
+
+    /// Whose ledger was begun anew: no run folder is given to another job, and no log of an old one shown as a new one's.
+    @Test func jobsOfANewLedger_areNumberedAfterTheTracesOfTheOldOne() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let folder = try SpoolFolder.make(at: spool.path)
+        for path in ["2026-01-01/7/attempt-1", "2026-01-02/12", "2026-01-02/x"] {
+            try FileManager.default.createDirectory(atPath: spool.path + "/runs/" + path, withIntermediateDirectories: true)
+        }
+        for _ in 0..<2 { try folder.numberJobs(of: try spool.ledger()) }
+        try spool.drop("a.md", "true")
+        try await spool.drain()
+        #expect(try spool.job("a.md")?.id == 13)
+        try folder.numberJobs(of: try spool.ledger())
+        try spool.drop("b.md", "true")
+        try await spool.drain()
+        #expect(try spool.job("b.md")?.id == 14)
+    }
+
     /// What an agent had written when its runner died is found again.
     @Test func interruptedAgent_saysWhereItsWorktreeIs() async throws {
         let spool = try crashed(retryMax: 0)

@@ -258,6 +258,28 @@ private struct SteeringSpool {
         #expect(try made.steering.hold(reason: "y").wasOnHold == false && made.exists(".prompt-pipeline.HOLD"))
     }
 
+    /// With a runner at work, a hold is seen once that says so.
+    @Test(.timeLimit(.minutes(1))) func hold_isSeenOnceTheRunnerStartsNothingMore() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let watching = try WatchingRun(spool)
+        let folder = try SpoolFolder.open(at: spool.path)
+        let steering = Steering(spool: folder, ledger: try spool.ledger())
+        let lock = try RunnerLock(folder, command: "watch", now: 1)
+        let ending = try await watching.run { _ in
+            let hold = try steering.hold(reason: "r").hold
+            #expect(try !steering.isSeen(hold))
+            watching.dispatcher.take(.file(Wake.fileBytes))
+            while try !steering.isSeen(hold) {
+                try Task.checkCancellation()
+                sched_yield()
+            }
+            return nil
+        }
+        #expect(ending.why == .stopped)
+        withExtendedLifetime(lock) {}
+    }
+
     /// A hold that is lifted before its file is written leaves none.
     @Test func fileOfALiftedHold_isNotWritten() throws {
         let made = try SteeringSpool()
