@@ -113,6 +113,7 @@ struct LogsCommand: AsyncParsableCommand {
     private func follow(_ id: Int64, _ spool: SpoolFolder, _ ledger: Ledger, _ printer: LogPrinter) async throws {
         let changes = ChangeWait([spool.control.path])
         var watched: Set<String> = []
+        var isRunnerMissed = false
         while true {
             // State first, output second: what is printed after a job was seen to be over is complete.
             let (job, attempts) = try ledger.read { (try $0.job(id), try $0.attempts(of: id)) }
@@ -129,6 +130,10 @@ struct LogsCommand: AsyncParsableCommand {
             let isAttemptOver =
                 attempt.map { wanted in attempts.contains { $0.attempt == wanted && $0.outcome != .running } } ?? false
             if isOver || isAttemptOver { return }
+            if !isRunnerMissed, try RunnerLock.holder(spool) == nil {
+                isRunnerMissed = true
+                StandardError.write("no runner is at work: waiting for one (`flowspool watch`)\n")
+            }
             changes.wait(milliseconds: 1000)
         }
     }

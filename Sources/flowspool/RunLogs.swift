@@ -73,8 +73,19 @@ struct RunLog: Hashable {
 
 /// Prints the logs of run folders, each byte once.
 final class LogPrinter {
+    /// How far a file was printed.
+    private struct Position {
+        var offset = 0
+        /// Bytes that were taken out of the middle before that.
+        var cutBytes = 0
+        /// The last of what was printed: what stands there now is the same, unless the file was cut.
+        var last: [UInt8] = []
+
+        static let lastMax = 64
+    }
+
     private let onlyBlock: Int?
-    private var offsets: [String: off_t] = [:]
+    private var positions: [String: Position] = [:]
     private var last = ""
     private let isTerminal = Terminal.isOutput
     /// One for each file: a sequence that is cut off in one does not go on in the next.
@@ -84,6 +95,39 @@ final class LogPrinter {
 
     init(onlyBlock: Int?) { self.onlyBlock = onlyBlock }
 
+    /// Whether what was printed last still stands where it stood.
+    private func isWhole(_ position: Position, _ descriptor: Int32) -> Bool {
+        var found = [UInt8](repeating: 0, count: position.last.count)
+        let count = pread(descriptor, &found, found.count, off_t(position.offset - found.count))
+        return count == found.count && found == position.last
+    }
+
+    /// The cut that came after a position, once it is made; nil where none comes.
+    private func finishedCut(of log: RunLog, in folder: String, after position: Position) -> LogCut? {
+        // To move a quarter of the largest log takes some ten milliseconds.
+        for _ in 0..<100 {
+            if let cut = LogCut.find(in: RunLog.bytes(of: log, in: folder) ?? []), cut.bytes > position.cutBytes { return cut }
+            usleep(2000)
+        }
+        return nil
+    }
+
+    /// Its middle was taken out meanwhile, and what is behind that has moved; or somebody has put another file in its place.
+    private func goOn(behindTheCutOf log: RunLog, in folder: String, _ position: inout Position) {
+        guard let cut = finishedCut(of: log, in: folder, after: position) else {
+            StandardError.write("\n\(log.title) was replaced: from its beginning\n")
+            position = Position()
+            return
+        }
+        let gone = cut.bytes - position.cutBytes
+        // The mark of an earlier cut stands where the new one does.
+        let moved = position.offset - gone + (position.cutBytes == 0 ? LogCut.markLength : 0)
+        if moved < cut.end {
+            StandardError.write("\n\(log.title) has reached its bound: \(cut.end - moved) bytes were cut here\n")
+        }
+        position = Position(offset: max(moved, cut.end), cutBytes: cut.bytes)
+    }
+
     /// Prints what has been added to the logs in this folder since the last call.
     func printNew(in folder: String, of attempt: AttemptRecord, mode: String?) throws {
         for log in RunLog.all(in: folder, of: attempt, mode: mode) where onlyBlock == nil || log.block == onlyBlock {
@@ -92,16 +136,20 @@ final class LogPrinter {
             guard descriptor >= 0 else { continue }  // Gone or unreadable now; the next look may find it.
             defer { close(descriptor) }
             var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            var position = positions[path] ?? Position()
+            defer { positions[path] = position }
+            if !isWhole(position, descriptor) { goOn(behindTheCutOf: log, in: folder, &position) }
             while true {
-                let count = pread(descriptor, &buffer, buffer.count, offsets[path] ?? 0)
+                let count = pread(descriptor, &buffer, buffer.count, off_t(position.offset))
                 guard count > 0 else { break }
                 if last != path {
                     StandardError.write("\(last.isEmpty ? "" : "\n")==> attempt \(attempt.attempt), \(log.title) <==\n")
                     last = path
                 }
-                offsets[path, default: 0] += off_t(count)
+                position.offset += count
                 printed += count
                 let bytes = buffer[..<count]
+                position.last = Array((position.last + bytes.suffix(Position.lastMax)).suffix(Position.lastMax))
                 try StandardOutput.write(bytes: isTerminal ? filters[path, default: .init()].clean(bytes) : Array(bytes))
             }
         }

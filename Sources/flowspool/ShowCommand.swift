@@ -37,7 +37,8 @@ struct ShowCommand: AsyncParsableCommand {
                 let job = try tx.find(wanted)
                 return Facts(
                     job: job, findings: try tx.findings(of: job.id), attempts: try tx.attempts(of: job.id),
-                    transitions: try tx.transitions(of: job.id))
+                    transitions: try tx.transitions(of: job.id), hasRunner: try RunnerLock.holder(spool) != nil,
+                    hasBegun: spool.hasBegun(job))
             }
             if json {
                 try StandardOutput.write(
@@ -71,6 +72,9 @@ private struct Facts {
     var findings: [Finding]
     var attempts: [AttemptRecord]
     var transitions: [Transition]
+    var hasRunner: Bool
+    /// The attempt that the ledger has as running; the start of a short one is recorded ahead.
+    var hasBegun: Bool
 
     func text(_ spool: SpoolFolder) -> String {
         var lines = head(spool)
@@ -124,7 +128,10 @@ private struct Facts {
     }
 
     private func attempt(_ attempt: AttemptRecord, _ spool: SpoolFolder) -> [String] {
+        let isOpen = attempt.outcome == .running
+        if isOpen, hasRunner, !hasBegun { return ["attempt \(attempt.attempt)  is next"] }
         var head = "attempt \(attempt.attempt)  \(attempt.outcome.rawValue)"
+        if isOpen, !hasRunner { head += " when its runner ended; the next one says what becomes of it" }
         if let failure = attempt.failureClass { head += " (\(failure.rawValue))" }
         head += "  \(JobView.clock(attempt.started)) UTC"
         if let duration = attempt.duration { head += ", \(JobView.took(duration))" }
@@ -158,6 +165,7 @@ private struct Facts {
         case .failed:
             attempts.isEmpty
                 ? "`flowspool retry \(job.id)` tries again" : "`flowspool logs \(job.id)`, `flowspool retry \(job.id)`"
+        case .active where !hasRunner: "`flowspool watch` goes on"
         case .active: "`flowspool logs -f \(job.id)` follows it"
         default: nil
         }

@@ -156,6 +156,32 @@ private func keys(_ json: JSON?) -> [String] { json?.objectValue?.map { $0.0 } ?
         }
     }
 
+    /// The log reaches its bound while somebody follows it: what is cut is said, and the end is there.
+    @Test func logsFollow_ofALogThatIsCut_hasItsEnd() async throws {
+        try await with { sandbox in
+            try sandbox.folder.write("log_limit: 16KiB\n", to: "spool/.flowspool/spool.yaml")
+            let pipes = try ["go", "done"].map { try Pipe(sandbox.folder.url.path + "/" + $0) }
+            let block = [
+                "echo FIRST; echo > done; read -r _ < go", "seq 1 9999; echo > done; read -r _ < go", "seq 1 9999; echo THE-END",
+            ]
+            try sandbox.drop("```bash\n\(block.joined(separator: "\n"))\n```\n", "a.md")
+            let drain = try RunningBinary(["watch", "--drain", "--profile", "poc", "--repo-root", "."], cwd: sandbox.folder.url)
+            _ = await pipes[1].read()
+            let follow = try RunningBinary(["logs", "-f", "a.md"], cwd: sandbox.folder.url)
+            #expect(await follow.hasSaid("==> attempt 1"))
+            await pipes[0].write()
+            _ = await pipes[1].read()
+            await pipes[0].write()
+            let result = try await follow.ending()
+            #expect(try await drain.ending().status == 0)
+            #expect(
+                result.status == 0 && result.stdout.hasPrefix("FIRST\n") && result.stdout.hasSuffix("\n9998\n9999\nTHE-END\n"))
+            // Whoever has read on in time misses nothing.
+            let isWhole = result.stdout.split(separator: "\n").count == 2 + 2 * 9999
+            #expect(isWhole != result.stderr.contains("block 1 has reached its bound: "), "\(result.stderr)")
+        }
+    }
+
     @Test func logs_asJSON() async throws {
         try await with { sandbox in
             try sandbox.drop("```bash\nprintf 'one\\377\\n'\n```\n\n```bash\necho two\n```\n", "a.md")

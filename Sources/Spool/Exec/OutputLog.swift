@@ -4,6 +4,35 @@
 
 import Foundation
 
+/// The place in a bounded log where its middle was taken out.
+public struct LogCut: Sendable, Equatable {
+    /// Of the first byte behind the mark.
+    public var end: Int
+    /// Bytes that stood there and are gone.
+    public var bytes: Int
+
+    /// How many bytes the mark itself takes.
+    public static let markLength = mark(0).utf8.count
+
+    static func mark(_ bytes: Int) -> String {
+        let digits = String(bytes)
+        let padded = String(repeating: " ", count: max(0, 20 - digits.utf8.count)) + digits
+        return begin + padded + " bytes were cut here, the log is bounded]\n"
+    }
+
+    private static let begin = "\n[flowspool: "
+
+    /// The mark in the content of a log; nil where nothing was cut.
+    public static func find(in log: [UInt8]) -> LogCut? {
+        guard let start = log.firstRange(of: Array(begin.utf8))?.lowerBound, start + markLength <= log.count else { return nil }
+        let digits = log[(start + begin.utf8.count)...].prefix(20).drop { $0 == UInt8(ascii: " ") }
+        guard let bytes = Int(String(decoding: digits, as: UTF8.self)),
+            Array(log[start..<(start + markLength)]) == Array(mark(bytes).utf8)
+        else { return nil }
+        return LogCut(end: start + markLength, bytes: bytes)
+    }
+}
+
 /// Appends to a file of at most `bytesMax` bytes. One thread owns it.
 struct OutputLog: ~Copyable {
     static let bytesMaxDefault = 64 << 20
@@ -82,17 +111,14 @@ struct OutputLog: ~Copyable {
             guard isWritten else { return }
             moved += count
         }
-        _ = text.withUnsafeBytes { write($0, at: head) }
         size = head + text.count + tail
         if ftruncate(descriptor, off_t(size)) != 0 { note(.ftruncate, errno) }
+        // Last: whoever reads along knows by it that all is in its place.
+        _ = text.withUnsafeBytes { write($0, at: head) }
     }
 
     /// Of one length whatever the number, so that it can be overwritten in place.
-    private func mark(_ bytes: Int) -> String {
-        let digits = String(bytes)
-        let padded = String(repeating: " ", count: max(0, 20 - digits.utf8.count)) + digits
-        return "\n[flowspool: \(padded) bytes were cut here, the log is bounded]\n"
-    }
+    private func mark(_ bytes: Int) -> String { LogCut.mark(bytes) }
 
     /// Returns how many of the bytes are in the file; fewer than all only with `trouble`.
     private mutating func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int {

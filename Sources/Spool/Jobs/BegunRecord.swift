@@ -107,3 +107,10 @@ final class BegunRecord: Sendable {
     /// More attempts at one time than any `--jobs`.
     private static let bytesMax = slotBytes * (1 << 16)
 }
+
+extension SpoolFolder {
+    /// Whether the attempt that the ledger has as a job's last one has begun, as far as that was written down.
+    public func hasBegun(_ job: Job) -> Bool {
+        BegunRecord.read(runs)?.contains(BegunRecord.Entry(job: job.id, attempt: job.attempts)) ?? true
+    }
+}
