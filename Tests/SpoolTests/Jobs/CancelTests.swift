@@ -148,4 +148,43 @@ private final class CancelledWhileItRuns: Runner {
         #expect(try spool.job("b.md")?.state == .cancelled)
         #expect(spool.list("") == [])
     }
+
+    /// The runner has read what was asked while it could not write down that the job waits again.
+    @Test(.timeLimit(.minutes(1))) func jobWhoseWayBackCannotBeWritten_isCancelled() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "exit 1", front: "retry_max: 0")
+        try spool.drop("b.md", "true")
+        let ledger = try spool.ledger()
+        try ledger.write {
+            try $0.execute(
+                """
+                CREATE TRIGGER fault BEFORE UPDATE ON jobs WHEN OLD.state = 'active' AND NEW.state IN ('queued', 'cancelled')
+                BEGIN SELECT RAISE(FAIL, 'fault'); END
+                """)
+        }
+        let run = Mutex<Dispatcher?>(nil)
+        let troubles = Mutex(0)
+        let dispatcher = try spool.dispatcher(
+            flags: [ToggleFlag(name: "--fail-fast-threshold", toggle: .failFastThreshold, text: "1")],
+            observe: { event in
+                guard case .trouble = event else { return }
+                let count = troubles.withLock { count in
+                    count += 1
+                    return count
+                }
+                if count == 1 {
+                    _ = try? ledger.write { try $0.request("cancel", job: 2, now: 1) }
+                    run.withLock { $0 }?.take(.everything)
+                } else {
+                    try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") }
+                }
+            })
+        run.withLock { $0 = dispatcher }
+        _ = try await dispatcher.run()
+        run.withLock { $0 = nil }
+        #expect(troubles.withLock { $0 } >= 2)
+        #expect(try spool.job("b.md")?.state == .cancelled && spool.job("b.md")?.attempts == 0)
+        #expect(spool.list("") == [] && spool.list("failed") == ["a.md", "b.md"])
+    }
 }

@@ -85,6 +85,25 @@ import Testing
     }
 
     /// What preflight blocks is known long before its turn, and counts when that comes.
+    /// A job that goes back to wait, because its start could not be written down, keeps its turn.
+    @Test(arguments: ["INSERT ON attempts WHEN NEW.job = 2", "UPDATE ON attempts WHEN NEW.job = 1"])
+    func jobThatWasGivenBack_keepsItsTurn(_ fault: String) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let names = ["a.md", "c.md", "d1.md", "d2.md", "d3.md", "d4.md"]
+        for name in names { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        let ledger = try spool.ledger()
+        try ledger.write { try $0.execute("CREATE TRIGGER fault BEFORE \(fault) BEGIN SELECT RAISE(FAIL, 'fault'); END") }
+        let troubles = Mutex(0)
+        let ending = try await spool.dispatcher(observe: { event in
+            guard case .trouble = event else { return }
+            troubles.withLock { $0 += 1 }
+            try? ledger.write { try $0.execute("DROP TRIGGER IF EXISTS fault") }
+        }).run()
+        #expect(ending.succeeded == names.count && troubles.withLock { $0 } > 0)
+        #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == names.map { $0 + "\n" }.joined())
+    }
+
     @Test(arguments: [1, 2]) func blockedPrompts_countInTheOrderOfTheirTurns(_ jobs: Int) async throws {
         let spool = try TestSpool()
         defer { spool.remove() }

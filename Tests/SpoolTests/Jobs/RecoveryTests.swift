@@ -250,6 +250,26 @@ import Testing
         #expect(try String(contentsOfFile: spool.folder.path + "/trace", encoding: .utf8) == "ran\n")
     }
 
+    /// Under a hold the counts say what has led to it.
+    @Test func batchUnderAHold_leavesTheCounts() async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let folder = try SpoolFolder.make(at: spool.path)
+        let ledger = try spool.ledger()
+        let policy = try TestSpool.resolver(profile: "production").base
+        for isOnHold in [true, false] {
+            try ledger.write { try $0.setFailureCounts(FailureCounts(streak: 2, total: 3)) }
+            let gate = HoldGate(spool: folder, ledger: ledger)
+            if isOnHold {
+                _ = try gate.take(HoldRecord(since: 1, kind: .failFast, reason: "r", failStreak: 2, failTotal: 3))
+            }
+            _ = try await Dispatcher.recover(folder, ledger, policy: policy, runID: "test")
+            let counts = try ledger.read { try $0.failureCounts() }
+            #expect(counts == (isOnHold ? FailureCounts(streak: 2, total: 3) : FailureCounts()))
+            try gate.lift(why: "test", now: 1)
+        }
+    }
+
     @Test func interruptedAttempt_withRetry_runsOnceMore() async throws {
         let spool = try crashed(retryMax: 1)
         defer { spool.remove() }
