@@ -66,6 +66,17 @@ struct Filing: Sendable {
             .unavailable, "job \(job.id): \(printable(job.file)): its name is taken again and again in \(printable(target.path))")
     }
 
+    /// Notes of a job that is over that its file is nowhere: its prompt has removed it, or a person has. No path is named that leads nowhere.
+    func noteGone(_ job: Job) throws -> Job {
+        var gone = job
+        (gone.place, gone.fromPlace, gone.fromFile) = (.none, nil, nil)
+        let ended = gone
+        let isSaved = try ledger.write { tx in
+            try tx.save(ended, expecting: job.state, why: "its file was gone when it was to be filed", now: job.finished ?? 0)
+        }
+        return isSaved ? gone : job
+    }
+
     /// Whether the move that the ledger has for `job` needs nothing more; so too where there is none.
     func isMoveMade(_ job: Job) throws -> Bool {
         guard let fromPlace = job.fromPlace, let fromFile = job.fromFile, let source = spool.directory(fromPlace),

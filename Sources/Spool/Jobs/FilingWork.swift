@@ -74,6 +74,9 @@ struct FilingWork: Sendable {
             try swap.put(spare, in: name)
         }
         var moved = try filing.finishMove(job)
+        if moved.state.isTerminal, let folder = spool.directory(moved.place), try folder.status(moved.file) == nil {
+            moved = try filing.noteGone(moved)
+        }
         // Its move has changed its times. Another file that stands there by now, or the same with other content, is not what was put back.
         if moved.isKept, let put = aside.status, let now = try spool.root.status(moved.file), now.isAsLeft(put) {
             moved.fileSignature = now.signature

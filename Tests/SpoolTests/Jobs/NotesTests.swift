@@ -6,6 +6,24 @@ import Testing
 @testable import Spool
 
 @Suite struct NotesTests {
+    /// The prompt has removed its own file, or a person has: the ledger names none.
+    @Test(arguments: ["production", "poc"]) func jobWhoseFileIsGone_namesNone(_ profile: String) async throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        try spool.drop("a.md", "unlink \"$FLOWSPOOL_PROMPT\"")
+        try spool.drop("b.md", "unlink \"$FLOWSPOOL_PROMPT\"; exit 3")
+        try spool.drop("c.md", "true")
+        try await spool.drain(profile: profile)
+        let ledger = try spool.ledger()
+        for (name, state) in [("a.md", JobState.done), ("b.md", .failed)] {
+            let job = try #require(try spool.job(name))
+            #expect(job.state == state && job.place == .none && job.fromPlace == nil)
+            #expect(try ledger.read { try $0.transitions(of: job.id) }.last?.why == "its file was gone when it was to be filed")
+        }
+        #expect(spool.list("done") == ["c.md"] && spool.list("failed").isEmpty && spool.list("active").isEmpty)
+        #expect(try SpoolCheck(spool: try SpoolFolder.open(at: spool.path), ledger: ledger).violations().isEmpty)
+    }
+
     private static let noText = Data([0xFF, 0xFE, 0x0A])
 
     /// `.txt` is an ending of prompts, so `x.md.why.txt` may be one.
