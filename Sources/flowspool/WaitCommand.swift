@@ -41,7 +41,9 @@ struct WaitCommand: AsyncParsableCommand {
             while true {
                 for index in wanted.indices { try wanted[index].look(spool, ledger) }
                 let code = wanted.isEmpty ? try spoolCode(spool, ledger, since: began) : try jobsCode(wanted, spool, ledger)
-                if let code { throw ExitCode(code) }
+                // Whoever looks for the files then finds them; without a runner, the next one files what is left.
+                let isFiling = try !spool.areAllFiled(ledger) && RunnerLock.holder(spool) != nil
+                if let code, !isFiling { throw ExitCode(code) }
                 let left = deadline.map { $0 - clock.monotonicMilliseconds() } ?? 1000
                 guard left > 0 else {
                     throw FlowspoolError(
@@ -52,7 +54,7 @@ struct WaitCommand: AsyncParsableCommand {
                     isRunnerMissed = true
                     StandardError.write("no runner is at work: waiting for one (`flowspool watch`)\n")
                 }
-                changes.wait(milliseconds: Int32(min(left, 1000)))
+                changes.wait(milliseconds: Int32(min(left, isFiling ? 10 : 1000)))
             }
         }
     }

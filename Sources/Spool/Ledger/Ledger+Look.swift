@@ -67,6 +67,18 @@ extension SpoolFolder {
     /// Where the file of `job` belongs; nil for a job that has none any more.
     public func pathOf(_ job: Job) -> String? { directory(job.place)?.pathOf(job.file) }
 
+    /// Whether the file of each job that is over stands where it belongs: a runner files it a moment after it has recorded its end.
+    public func areAllFiled(_ ledger: Ledger) throws -> Bool {
+        do {
+            return try ledger.read { try $0.unconfirmedMoves(limit: 1000) }.allSatisfy { job in
+                guard job.state.isTerminal, let folder = directory(job.place) else { return true }
+                return try folder.status(job.file) != nil
+            }
+        } catch let error as SystemCallError {
+            throw error.forUser
+        }
+    }
+
     /// Whether a prompt of this file name waits in the drop folder that has no job yet.
     ///
     /// - Parameter ledger: knows what has one.
