@@ -86,8 +86,11 @@ import Testing
         let scratch = Scratch()
         let programs = ProgramFinder()
         let ready = scratch.fifo("ready")
+        _ = scratch.fifo("never")
         let launch = try Launch(
-            scratch.bash("set -m; (echo $BASHPID > $D/ready; exec sleep 100) & exit 0"), outputBytesMax: 4096, programs: programs)
+            // It becomes no other program once it is ready: meanwhile its environment could not be read.
+            scratch.bash("set -m; bash -c 'echo $$ > $D/ready; read -r _ < $D/never' & exit 0"), outputBytesMax: 4096,
+            programs: programs)
         let cancel = try CancelSignal()
         let sent = Mutex<[Int32]>([])
         let job = await onThread { () -> String in
