@@ -40,10 +40,13 @@ struct WaitCommand: AsyncParsableCommand {
             var isRunnerMissed = false
             while true {
                 for index in wanted.indices { try wanted[index].look(spool, ledger) }
-                let code = wanted.isEmpty ? try spoolCode(spool, ledger, since: began) : try jobsCode(wanted, spool, ledger)
-                // Whoever looks for the files then finds them; without a runner, the next one files what is left.
-                let isFiling = try !spool.areAllFiled(ledger) && RunnerLock.holder(spool) != nil
-                if let code, !isFiling { throw ExitCode(code) }
+                let end = wanted.isEmpty ? try spoolEnd(spool, ledger, since: began) : try jobsEnd(wanted, spool, ledger)
+                // Whoever looks for the files then finds them.
+                let isFiling = try spool.isFiling(ledger, now: clock.wallMilliseconds())
+                if let end, !isFiling {
+                    StandardError.write(end.text)
+                    throw ExitCode(end.status)
+                }
                 let left = deadline.map { $0 - clock.monotonicMilliseconds() } ?? 1000
                 guard left > 0 else {
                     throw FlowspoolError(
@@ -87,37 +90,42 @@ struct WaitCommand: AsyncParsableCommand {
         return Int64(seconds * 1000)
     }
 
-    /// The exit status once each job is over; nil before.
-    private func jobsCode(_ wanted: [Wanted], _ spool: SpoolFolder, _ ledger: Ledger) throws -> Int32? {
+    /// How waiting ends.
+    private struct End {
+        var status: Int32
+        /// For standard error.
+        var text = ""
+    }
+
+    /// The end once each job is over; nil before.
+    private func jobsEnd(_ wanted: [Wanted], _ spool: SpoolFolder, _ ledger: Ledger) throws -> End? {
         let found = try ledger.read { tx in try wanted.compactMap(\.id).compactMap { try tx.job($0) } }
         let open = found.filter { !$0.state.isTerminal }
         let areSeen = wanted.allSatisfy { $0.id != nil }
         if open.isEmpty, areSeen {
-            if found.contains(where: { [.failed, .interrupted, .cancelled].contains($0.status) }) { return 1 }
-            return found.contains { $0.status != .success } ? 2 : 0
+            if found.contains(where: { [.failed, .interrupted, .cancelled].contains($0.status) }) { return End(status: 1) }
+            return End(status: found.contains { $0.status != .success } ? 2 : 0)
         }
         let held = open.filter { $0.state == .held }
         if held.count == open.count, areSeen {
-            for job in held { StandardError.write("\(job.title) waits for a yes: `flowspool approve \(job.id)`\n") }
-            return 2
+            return End(status: 2, text: held.map { "\($0.title) waits for a yes: `flowspool approve \($0.id)`\n" }.joined())
         }
         if open.contains(where: { $0.state == .active }) { return nil }
-        return try holdCode(spool, ledger)
+        return try holdEnd(spool, ledger)
     }
 
-    /// The exit status once nothing in the spool waits or runs; nil before.
-    private func spoolCode(_ spool: SpoolFolder, _ ledger: Ledger, since began: Int64) throws -> Int32? {
+    /// The end once nothing in the spool waits or runs; nil before.
+    private func spoolEnd(_ spool: SpoolFolder, _ ledger: Ledger, since began: Int64) throws -> End? {
         // The folder first: a prompt that leaves it after this look is in the ledger by the next one.
         let hasFile = try spool.hasWaitingFile(ledger)
         let status = try SpoolStatus(spool, ledger)
         if status.counts[.active] ?? 0 > 0 { return nil }
-        if hasFile || (status.counts[.queued] ?? 0) + (status.counts[.deferred] ?? 0) > 0 { return try holdCode(spool, ledger) }
-        return try ledger.read { try $0.failures(since: began) } > 0 ? 1 : 0
+        if hasFile || (status.counts[.queued] ?? 0) + (status.counts[.deferred] ?? 0) > 0 { return try holdEnd(spool, ledger) }
+        return End(status: try ledger.read { try $0.failures(since: began) } > 0 ? 1 : 0)
     }
 
-    private func holdCode(_ spool: SpoolFolder, _ ledger: Ledger) throws -> Int32? {
+    private func holdEnd(_ spool: SpoolFolder, _ ledger: Ledger) throws -> End? {
         guard let hold = try SpoolStatus(spool, ledger).hold else { return nil }
-        StandardError.write("the spool is on hold: \(printable(hold.reason)); `flowspool resume` goes on\n")
-        return 12
+        return End(status: 12, text: "the spool is on hold: \(printable(hold.reason)); `flowspool resume` goes on\n")
     }
 }

@@ -67,17 +67,22 @@ extension SpoolFolder {
     /// Where the file of `job` belongs; nil for a job that has none any more.
     public func pathOf(_ job: Job) -> String? { directory(job.place)?.pathOf(job.file) }
 
-    /// Whether the file of each job that is over stands where it belongs: a runner files it a moment after it has recorded its end.
-    public func areAllFiled(_ ledger: Ledger) throws -> Bool {
+    /// Whether a runner is about to file jobs that have ended: it does a moment after it has recorded their end. What is not filed by then
+    /// may not be moved, or waits for a disk.
+    public func isFiling(_ ledger: Ledger, now: Int64) throws -> Bool {
+        guard try RunnerLock.holder(self) != nil else { return false }
         do {
-            return try ledger.read { try $0.unconfirmedMoves(limit: 1000) }.allSatisfy { job in
-                guard job.state.isTerminal, let folder = directory(job.place) else { return true }
-                return try folder.status(job.file) != nil
+            return try ledger.read { try $0.unconfirmedMoves(limit: 1000) }.contains { job in
+                guard let finished = job.finished, now - finished < Self.filingMaxMilliseconds, let folder = directory(job.place)
+                else { return false }
+                return try folder.status(job.file) == nil
             }
         } catch let error as SystemCallError {
             throw error.forUser
         }
     }
+
+    private static let filingMaxMilliseconds: Int64 = 5000
 
     /// Whether a prompt of this file name waits in the drop folder that has no job yet.
     ///

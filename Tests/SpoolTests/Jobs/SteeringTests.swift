@@ -224,6 +224,32 @@ private struct SteeringSpool {
         }
     }
 
+    /// `wait` waits for a file on its way, for one that may not be moved it does not, nor where nobody moves it.
+    @Test func filing_isOfARunner_andOfAMoment() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        let id = try made.job("a.md", .done, status: .success)
+        var job = try made.now(id)
+        (job.fromPlace, job.fromFile, job.finished) = (.active, "a.md", 100_000)
+        try made.ledger.write { _ = try $0.save(job, expecting: .done, why: nil, now: 1) }
+        let lock = try RunnerLock(made.spool, command: "watch", now: 1)
+        #expect(try !made.spool.isFiling(made.ledger, now: 100_010))
+        try FileManager.default.moveItem(atPath: made.folder.path + "/done/a.md", toPath: made.folder.path + "/active/a.md")
+        #expect(try made.spool.isFiling(made.ledger, now: 100_010))
+        #expect(try !made.spool.isFiling(made.ledger, now: 200_000))
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test func filing_withoutARunner_isNone() throws {
+        let made = try SteeringSpool()
+        defer { made.remove() }
+        var job = try made.now(try made.job("a.md", .done, status: .success))
+        (job.fromPlace, job.fromFile, job.finished) = (.active, "a.md", 100_000)
+        try made.ledger.write { _ = try $0.save(job, expecting: .done, why: nil, now: 1) }
+        try FileManager.default.moveItem(atPath: made.folder.path + "/done/a.md", toPath: made.folder.path + "/active/a.md")
+        #expect(try !made.spool.isFiling(made.ledger, now: 100_010))
+    }
+
     // MARK: Hold
 
     /// A person's words in the hold file are the reason, whoever took the hold before.
