@@ -20,6 +20,11 @@ struct HandedEnvironment: Sendable {
         return Data(lines.utf8)
     }
 
+    /// The values as the ledger has them: a JSON object in order of their names.
+    static func json(_ values: [String: String]) -> String {
+        JSON.object(values.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
+    }
+
     /// Names that children get from flowspool.
     static func isReserved(_ name: some StringProtocol) -> Bool {
         name.hasPrefix("FLOWSPOOL_") || name == "REPO_ROOT" || name == "PROMPT_DIR"

@@ -196,9 +196,9 @@ struct Claim: Sendable {
                 let why = prepared == nil ? "claimed" : "claimed; attempt \(claimed.attempts) is next"
                 if given.isUnnumbered {
                     // It was there when it was looked at.
-                    guard let made = try tx.admit(claimed: claimed, why: why, created: min(now, claimed.started ?? now), now: now)
-                    else { return nil }
-                    prompt.change { ($0.id, $0.arrival, $0.created) = (made.id, made.arrival, min(now, $0.started ?? now)) }
+                    let created = min(now, claimed.started ?? now)
+                    guard let made = try tx.admit(claimed: claimed, why: why, created: created, now: now) else { return nil }
+                    prompt.change { ($0.id, $0.arrival, $0.created) = (made.id, made.arrival, created) }
                     prepared?.become(prompt)
                 } else {
                     guard try tx.save(claimed, from: given.job, expecting: given.job.state, why: why, now: now) else {

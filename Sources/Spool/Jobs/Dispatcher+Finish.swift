@@ -172,8 +172,7 @@ extension Dispatcher {
     private func apply(_ decision: Decision, to job: inout Job, _ result: AttemptResult?, now: Int64) {
         if let result {
             job.nextBlock = result.failedBlock ?? result.lastOKBlock + 1
-            job.carriedJSON =
-                JSON.object(result.carriedEnvironment.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
+            job.carriedJSON = HandedEnvironment.json(result.carriedEnvironment)
             job.reason = result.message
             job.duration = (job.duration ?? 0) + Int64(result.durationMilliseconds)
         }

@@ -214,7 +214,7 @@ public actor Dispatcher {
     ///
     /// - Throws: `FlowspoolError` when the spool cannot be opened for work at all. Once it runs, trouble is an event.
     public func run() async throws -> RunEnding {
-        // One for this, one for whatever it has done: with them everything has its turn, though there be no others for a while.
+        // One for this, one for an attempt, one for what is prepared and filed meanwhile: with these everything has its turn.
         try WorkerThreads.shared.require(3)
         // It waits for commits, and what it starts goes on with these threads: so nothing is handed from one pool to another.
         return try await withTaskExecutorPreference(WorkerThreads.shared) {

@@ -287,9 +287,10 @@ struct Preparer: Sendable {
     /// - Returns: false, with the author's file in its place, where somebody writes to that or is about to. Nothing of it has run.
     private func putInPlace(_ one: inout OnItsWay, _ replaced: inout [SwapFile.Spare]) throws(SystemCallError) -> Bool {
         defer { one.prompt.endLease() }
-        guard let spare = one.spare else { return try one.prompt.isUntouched() }
+        guard try one.prompt.isUntouched() else { return false }
+        guard let spare = one.spare else { return true }
         try swap.exchange(spare, with: one.prepared.job.file)
-        // Asked when it has no name any more that anybody else knows: whoever comes later finds the other one.
+        // Once more, when it has no name any more that anybody else knows: whoever comes later finds the other one.
         guard try one.prompt.isUntouched() else {
             try swap.exchange(spare, with: one.prepared.job.file)
             return false

@@ -209,7 +209,7 @@ struct Recovery {
             var handed = HandedEnvironment()
             _ = handed.take(environment)
             block = begun.number
-            carriedJSON = JSON.object(handed.values.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }).compact
+            carriedJSON = HandedEnvironment.json(handed.values)
         }
     }
 

@@ -98,6 +98,7 @@ public final class SpoolFolder: Sendable {
 
     /// Whether this is the name of one of the spool's own folders.
     static func isOwn(_ name: [UInt8]) -> Bool { ownNames.contains(name) }
+
     /// The highest number of a job that has left a folder in `runs/`; 0 without one.
     private func highestRun() throws -> Int64 {
         var highest: Int64 = 0

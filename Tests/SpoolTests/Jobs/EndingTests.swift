@@ -91,7 +91,8 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         let names = ["a.md", "c.md", "d1.md", "d2.md", "d3.md", "d4.md"]
-        for name in names { try spool.drop(name, "echo \(name) >> $OUT/trace") }
+        // Long enough that each is claimed by itself, one ahead of the one that runs.
+        for name in names { try spool.drop(name, "echo \(name) >> $OUT/trace; sleep 0.1") }
         let ledger = try spool.ledger()
         try ledger.write { try $0.execute("CREATE TRIGGER fault BEFORE \(fault) BEGIN SELECT RAISE(FAIL, 'fault'); END") }
         let troubles = Mutex(0)
