@@ -31,7 +31,7 @@ extension Preparer {
         // Nothing is said of the prompt by that: neither may it run unjudged, nor does it count as refused.
         if let refusal = report.refusal { throw refusal }
         let isApproved = try report.warnings.isEmpty ? false : ledger.read { try $0.isApproved(sha: prompt.sha) }
-        let verdict = report.verdict(isApproved: isApproved)
+        let verdict = Self.overBudget(claimed, report) ?? report.verdict(isApproved: isApproved)
         var job = claimed
         if job.promptSHA != prompt.sha {
             // Other bytes than an earlier attempt ran: nothing of that attempt can be resumed.
@@ -52,6 +52,15 @@ extension Preparer {
         var prepared = Prepared(job: job, saved: claimed, prompt: prompt, report: report, verdict: verdict)
         prepared.stage = preflightStage(prepared)
         return prepared
+    }
+
+    /// Why a job may not be tried once more, though the run that let it wait for that would have done so; nil where it may.
+    private static func overBudget(_ job: Job, _ report: PreflightReport) -> PreflightReport.Verdict? {
+        let retries = report.resolved.policy.retryMax
+        guard job.budgetUsed > retries else { return nil }
+        let what =
+            "\(job.budgetUsed == 1 ? "the attempt" : "the \(job.budgetUsed) attempts") before used up what retry_max=\(retries) allows"
+        return PreflightReport.Verdict(status: .blocked, reason: "\(what); `flowspool retry` gives a fresh start")
     }
 
     /// Makes the run folder of the attempt that comes next, and what its runner wants in it.
