@@ -36,7 +36,9 @@ struct Batch: Sendable {
         try opened.contract.writePreview(plan.pending(isDone: waiting.isSettled))
         try opened.contract.writeSummary(summary)
         let names = plan.names.filter { !waiting.isSettled($0) }
-        let (ending, tally) = try await runSession(opened, names, recovered)
+        // What was chosen was chosen by name.
+        let refusals = selection == BatchPlan.Selection() ? waiting.unnamable : []
+        let (ending, tally) = try await runSession(opened, names, refusals, recovered)
         fill(&summary, ending, tally)
         // What has happened has happened: no file that somebody has spoilt meanwhile keeps the rest from being told.
         note { try writeResume(opened, plan, summary) }
@@ -110,14 +112,15 @@ struct Batch: Sendable {
         return summary
     }
 
-    private func runSession(_ opened: OpenedSpool, _ names: [String], _ recovered: Recovered) async throws -> (
-        RunEnding, BatchTally
-    ) {
+    private func runSession(
+        _ opened: OpenedSpool, _ names: [String], _ refusals: [[UInt8]], _ recovered: Recovered
+    ) async throws -> (RunEnding, BatchTally) {
         var settings = opened.settings
         settings.recovered = recovered
         settings.isBatch = true
         settings.drains = true
         settings.batchNames = names
+        settings.batchRefusals = refusals
         settings.startsMax = selection.count > 0 ? selection.count : nil
         settings.keepsAll = keeps
         let reporter = RunReporter(isQuiet: isSilent || printsJSON || isatty(STDOUT_FILENO) == 0)

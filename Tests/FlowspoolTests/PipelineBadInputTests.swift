@@ -26,6 +26,26 @@ import Testing
         }
     }
 
+    /// No plan can hold it; it is refused as `watch` refuses it, and not passed over in silence. What was chosen by name does not touch it.
+    @Test func promptWithoutANameAsText_isRefused() async throws {
+        try await BatchFolder.with(["a.md": "true", "b.md": "true"]) { folder async throws in
+            let bytes = Array((folder.rootURL.path + "/caf").utf8) + [0xE9] + Array(".md".utf8)
+            let made = (bytes + [0]).withUnsafeBufferPointer { path in
+                path.withMemoryRebound(to: CChar.self) { open($0.baseAddress!, O_CREAT | O_WRONLY, 0o644) }
+            }
+            try #require(made >= 0)
+            close(made)
+            #expect(try await folder.batch("--to", "a.md").status == 0)
+            #expect(!folder.exists("failed/caf%E9.md"))
+            let result = try await folder.batch()
+            #expect(result.status == 1 && result.stderr.contains("caf%E9.md: name_not_utf8"), "\(result.stderr)")
+            #expect(folder.ran == ["a.md", "b.md"])
+            #expect(folder.exists("failed/caf%E9.md") && folder.exists("failed/caf%E9.md.why.txt"))
+            #expect(try folder.summary()["failed"]?.intValue == 1)
+            #expect(try folder.events().contains("prompt_blocked caf%E9.md"))
+        }
+    }
+
     @Test func withoutRootAndWithoutASpool_saysWhatToName() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }

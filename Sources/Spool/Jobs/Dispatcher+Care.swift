@@ -259,6 +259,7 @@ extension Dispatcher {
             try tx.setFact(.arrival, batchArrival)
         }
         planned = (settings.batchNames ?? [])[...]
+        if !settings.batchRefusals.isEmpty { take(try intake.admit(names: settings.batchRefusals, isDraining: true)) }
     }
 
     /// Admits the next names of the batch while the ledger has room.
@@ -283,7 +284,7 @@ extension Dispatcher {
     func finishRun() {
         ending.deferred = dueAt.count
         for id in settings.drains && stopping == .no ? stillWritten : [] {
-            guard let job = try? ledger.read({ try $0.job(id) }) else { continue }
+            guard let job = try? ledger.read({ try $0.job(id) }), job.state.isWaiting else { continue }
             let what = "\(job.title) is left for another run: somebody still writes it"
             observe(.trouble(FlowspoolError(.unavailable, what, hint: "`fuser -v` says who has it open")))
         }

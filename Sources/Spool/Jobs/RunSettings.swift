@@ -18,6 +18,8 @@ public struct RunSettings: Sendable {
     public var recovered = Recovered()
     /// Names that a batch is limited to, in order; nil: everything that waits.
     public var batchNames: [String]?
+    /// Prompts of a batch that have no name as text: they are refused when it begins.
+    public var batchRefusals: [[UInt8]] = []
     /// Prompts that a batch starts at most; nil: no limit.
     public var startsMax: Int?
     /// Prompts go back to where they stood, as if all said `move_to_completed: no`.

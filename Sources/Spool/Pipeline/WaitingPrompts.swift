@@ -9,6 +9,8 @@ private let folderType = UInt8(DT_DIR)
 public struct WaitingPrompts: Sendable {
     /// File names of the prompts, in no order.
     public let names: [String]
+    /// Names of prompts that no plan can hold, because they are no UTF-8.
+    public let unnamable: [[UInt8]]
     /// Those that keep their place and are done.
     private let settled: Set<ExactText>
 
@@ -23,9 +25,12 @@ public struct WaitingPrompts: Sendable {
     ) throws {
         let kept = try ledger?.read { try $0.keptFiles() } ?? [:]
         var names: [String] = []
+        var unnamable: [[UInt8]] = []
         var settled = Set<ExactText>()
         try root.forEachEntry { bytes, type in
-            guard type != folderType, let name = PromptName(bytes: Array(bytes)), name.kind == .prompt, name.isText else {
+            guard type != folderType, let name = PromptName(bytes: Array(bytes)), name.kind == .prompt else { return true }
+            guard name.isText else {
+                unnamable.append(name.bytes)
                 return true
             }
             names.append(name.text)
@@ -42,6 +47,7 @@ public struct WaitingPrompts: Sendable {
             return true
         }
         self.names = names
+        self.unnamable = unnamable
         self.settled = settled
     }
 
