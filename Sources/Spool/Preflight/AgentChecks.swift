@@ -58,6 +58,18 @@ enum AgentChecks {
             finding.severity = .error
             findings.append(finding)
         }
+        for foreign in plan.foreign {
+            let isArguments = foreign.name == "ARGUMENTS"
+            findings.append(
+                Finding(
+                    .placeholderLeft, line: foreign.line,
+                    message: isArguments
+                        ? "$ARGUMENTS has no value"
+                        : "\(printable(foreign.name)) belongs to a template language and is sent as it is",
+                    advice: isArguments
+                        ? "set vars: {arguments: …}; to write it as it is, put it in code"
+                        : "write what is meant; to write it as it is, put it in code"))
+        }
         if plan.preset.promptBy == .argument, plan.text.utf8.count > argumentMax {
             findings.append(
                 Finding(

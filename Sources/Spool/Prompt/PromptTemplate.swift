@@ -1,6 +1,6 @@
 // `{{name}}` in a prompt's text: filled from values, never evaluated, never filled twice. What a value holds is text, whatever
 // it looks like. `{{name}}` in code (a fence, or between backticks) that no value answers to is an example and stays; elsewhere
-// it is missing. `${{ … }}` belongs to GitHub's workflows, and names with a dot, a slash or a blank to other languages: they stay.
+// it is missing. What may be meant for a tool that would have filled it (`$ARGUMENTS`, `{{#if …}}`, `{% … %}`) is told of. `${{ … }}` belongs to GitHub's workflows, and names with a dot, a slash or a blank to other languages: they stay.
 
 /// Fills placeholders.
 struct PromptTemplate: Sendable {
@@ -15,6 +15,8 @@ struct PromptTemplate: Sendable {
     struct Filled: Sendable {
         var text: String
         var missing: [Missing] = []
+        /// What other tools would fill or carry out, and here stays as it is; the first of each.
+        var foreign: [Missing] = []
         var isTooLong = false
     }
 
@@ -92,10 +94,13 @@ struct PromptTemplate: Sendable {
                     index = found.end
                     continue
                 }
-                if found.isCertain, !(isCode || codeRun > 0) || declared.contains(FoldedKeys.fold(found.name)),
-                    result.missing.count < 100
-                {
+                let isExample = isCode || codeRun > 0
+                if found.isCertain, !isExample || declared.contains(FoldedKeys.fold(found.name)), result.missing.count < 100 {
                     result.missing.append(Missing(name: found.name, line: line))
+                } else if !found.isCertain, !isExample, !result.foreign.contains(where: { $0.name == found.name }),
+                    result.foreign.count < 100
+                {
+                    result.foreign.append(Missing(name: found.name, line: line))
                 }
             }
             out.append(byte)
@@ -106,13 +111,17 @@ struct PromptTemplate: Sendable {
     private struct Placeholder {
         var name: String
         var end: Int
-        /// Without a value it is missing. `$ARGUMENTS` is also what shells write.
-        var isCertain: Bool
+        /// Without a value it is missing. `$ARGUMENTS` is also what shells write, and the rest is no name.
+        var isCertain = true
     }
 
-    /// `{{name}}`, VS Code's `${input:name}`, or Claude's `$ARGUMENTS`, beginning at `index`.
+    /// `{{name}}`, VS Code's `${input:name}`, Claude's `$ARGUMENTS`, or the beginning of a template's own statement, at `index`.
     private func placeholder(_ bytes: ArraySlice<UInt8>, at index: Int) -> Placeholder? {
         let rest = bytes[index...]
+        if rest.starts(with: "{%".utf8) { return Placeholder(name: "{% … %}", end: index + 2, isCertain: false) }
+        if rest.starts(with: "{{#".utf8), let name = Self.name(rest.dropFirst(3)) {
+            return Placeholder(name: "{{#\(String(decoding: name, as: UTF8.self)) …}}", end: name.endIndex, isCertain: false)
+        }
         if rest.starts(with: "{{".utf8) {
             if index > bytes.startIndex, "${".utf8.contains(bytes[index - 1]) { return nil }
             guard let name = Self.name(rest.dropFirst(2).drop { $0 == 0x20 }) else { return nil }
@@ -120,15 +129,15 @@ struct PromptTemplate: Sendable {
             guard after.starts(with: "}}".utf8), !after.starts(with: "}}}".utf8) else { return nil }
             let text = String(decoding: name, as: UTF8.self)
             if Self.keywords.contains(text), values[FoldedKeys.fold(text)] == nil { return nil }
-            return Placeholder(name: text, end: after.startIndex + 2, isCertain: true)
+            return Placeholder(name: text, end: after.startIndex + 2)
         }
         if rest.starts(with: "${input:".utf8), let name = Self.name(rest.dropFirst(8)) {
             guard let close = bytes[name.endIndex...].prefix(500).firstIndex(of: UInt8(ascii: "}")),
                 [UInt8(ascii: "}"), UInt8(ascii: ":"), UInt8(ascii: "|")].contains(bytes[name.endIndex])
             else { return nil }
-            return Placeholder(name: String(decoding: name, as: UTF8.self), end: close + 1, isCertain: true)
+            return Placeholder(name: String(decoding: name, as: UTF8.self), end: close + 1)
         }
-        if rest.starts(with: "$ARGUMENTS".utf8) { return Placeholder(name: "arguments", end: index + 10, isCertain: false) }
+        if rest.starts(with: "$ARGUMENTS".utf8) { return Placeholder(name: "ARGUMENTS", end: index + 10, isCertain: false) }
         return nil
     }
 

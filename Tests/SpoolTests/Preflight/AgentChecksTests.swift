@@ -37,6 +37,16 @@ import Testing
         #expect(codes(try await check("vars: {what: it}", body: "Fix {{what}}")).isEmpty)
     }
 
+    /// Another tool would have filled it, and it would be sent as it is.
+    @Test func argumentsWithoutValue_areAWarning() async throws {
+        let report = try await check("x: 1", body: "Review $ARGUMENTS")
+        #expect(report.errors.isEmpty && report.warnings.map(\.code) == [.placeholderLeft])
+        #expect(report.warnings.first?.message == "$ARGUMENTS has no value" && report.warnings.first?.line == 5)
+        #expect(codes(try await check("vars: {arguments: src}", body: "Review $ARGUMENTS")).isEmpty)
+        #expect(codes(try await check("x: 1", body: "Review `$ARGUMENTS`")).isEmpty)
+        #expect(codes(try await check("x: 1", body: "{{#if a}}\nb\n{{/if}}")) == [.placeholderLeft])
+    }
+
     /// Agents read Markdown that no shell could run.
     @Test func fenceLeftOpen_isOnlyAnInfo() async throws {
         let report = try await check("x: 1", body: "Do\n```md\nthis")

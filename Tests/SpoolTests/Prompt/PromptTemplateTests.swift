@@ -51,6 +51,12 @@ import Testing
         #expect(fill("Fix $ARGUMENTS in ${input:folder:where}", ["arguments": "#3", "folder": "src"]).text == "Fix #3 in src")
         #expect(fill("${input:folder}").missing.map(\.name) == ["folder"])
         #expect(fill("echo $ARGUMENTS").missing.isEmpty)
+        let other = fill("For $ARGUMENTS:\n`$ARGUMENTS` {{#if a}}x{{/if}}\n{% for x in y %}\n```\n{{#each z}}{%\n```\n$ARGUMENTS")
+        #expect(other.missing.isEmpty)
+        #expect(
+            other.foreign == [
+                .init(name: "ARGUMENTS", line: 1), .init(name: "{{#if …}}", line: 2), .init(name: "{% … %}", line: 3),
+            ])
     }
 
     @Test func filling_thatGrowsWithoutBound_stops() {

@@ -14,6 +14,8 @@ public struct AgentPlan: Sendable {
     public var text: String
     /// Placeholders without a value.
     var missing: [PromptTemplate.Missing]
+    /// What another tool would have filled or carried out.
+    var foreign: [PromptTemplate.Missing]
     var isTooLong: Bool
     public var budget: SpoolConfiguration.Budget
     public var system: String?
@@ -32,9 +34,9 @@ public struct AgentPlan: Sendable {
         system = settings.system ?? preset.system
         let filled = PromptTemplate(settings, variables: context.variables).fill(Self.body(prompt))
         text = filled.text
-        missing = filled.missing.map {
-            .init(name: $0.name, line: $0.line + prompt.bodyFirstLine - 1 + Self.blankLines(prompt.body))
-        }
+        let above = prompt.bodyFirstLine - 1 + Self.blankLines(prompt.body)
+        missing = filled.missing.map { .init(name: $0.name, line: $0.line + above) }
+        foreign = filled.foreign.map { .init(name: $0.name, line: $0.line + above) }
         isTooLong = filled.isTooLong
         if preset.kind == .agent, !settings.contextFiles.isEmpty {
             text += (text.hasSuffix("\n") ? "\n" : "\n\n") + "Files to read first:\n"
