@@ -53,13 +53,21 @@ struct SteerOptions: ParsableArguments {
         let outcomes = try await steering.apply(change, to: ids)
         var errors = unknown
         var changed: [Job] = []
+        // What the runner ends it tells itself.
+        var ended: [Job] = []
         for outcome in outcomes {
             switch outcome {
-            case .changed(let job): changed.append(job)
-            case .requested(let job, let isAlive): changed.append(try await settle(job, isAlive, steering, &errors))
+            case .changed(let job):
+                changed.append(job)
+                ended.append(job)
+            case .requested(let job, let isAlive):
+                let (settled, isByRunner) = try await settle(job, isAlive, steering, &errors)
+                changed.append(settled)
+                if !isByRunner { ended.append(settled) }
             case .refused(let error): errors.append(error)
             }
         }
+        note(ended, steering, &errors)
         if json {
             let view = JobView(spool: steering.spool)
             try StandardOutput.write(JSON.array(changed.map(view.json)))
@@ -70,6 +78,15 @@ struct SteerOptions: ParsableArguments {
         if changed.contains(where: { $0.state == .queued }) { try noteRunner(steering) }
         for error in errors { _ = report(error) }
         if let first = errors.first { throw ExitCode(first.code.exitStatus) }
+    }
+
+    /// Jobs that are over with this are told of where everything that ends is. Trouble there undoes nothing.
+    private func note(_ jobs: [Job], _ steering: Steering, _ errors: inout [FlowspoolError]) {
+        do {
+            try ContractJournal.note(endedByHand: jobs.filter(\.state.isTerminal), in: steering.spool.root)
+        } catch {
+            errors.append((error as? FlowspoolError) ?? (error as? SystemCallError)?.forUser ?? FlowspoolError(.bug, "\(error)"))
+        }
     }
 
     /// Says so where nobody will run what now waits.
@@ -83,10 +100,14 @@ struct SteerOptions: ParsableArguments {
     }
 
     /// Waits until the runner has ended a job that was running: TERM, 5 s, KILL; some more for what it writes down.
-    private func settle(_ job: Job, _ isAlive: Bool, _ steering: Steering, _ errors: inout [FlowspoolError]) async throws -> Job {
+    ///
+    /// - Returns: the job as it is then, and whether that is the runner's doing.
+    private func settle(
+        _ job: Job, _ isAlive: Bool, _ steering: Steering, _ errors: inout [FlowspoolError]
+    ) async throws -> (Job, isByRunner: Bool) {
         guard isAlive else {
             StandardError.write("no runner is at work: \(job.title) is cancelled when the next one starts\n")
-            return job
+            return (job, true)
         }
         let changes = ChangeWait([steering.spool.control.path])
         let end = SystemClock().monotonicMilliseconds() + 15_000
@@ -99,7 +120,7 @@ struct SteerOptions: ParsableArguments {
         if current.state.isWaiting || current.state == .held,
             case .changed(let ended)? = try await steering.apply(.cancel, to: [job.id]).first
         {
-            return ended
+            return (ended, false)
         }
         current = try steering.ledger.read { try $0.job(job.id) } ?? current
         if current.state == .active {
@@ -108,6 +129,6 @@ struct SteerOptions: ParsableArguments {
                     .unavailable, "\(job.title) is still being ended by the runner",
                     hint: "`flowspool wait \(job.id)` waits for it"))
         }
-        return current
+        return (current, true)
     }
 }

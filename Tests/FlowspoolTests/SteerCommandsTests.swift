@@ -41,6 +41,15 @@ import Testing
             #expect(try await sandbox.run("reject", "1", "--reason", "no").status == 0)
             #expect(try await state(sandbox, "1") == "failed")
             #expect(try sandbox.text("spool/failed/a.md").contains("source: reject"))
+            // Where everything that ends is told of.
+            #expect(try sandbox.text("spool/.prompt-pipeline.failed").hasPrefix("a.md--"))
+            let lines = try sandbox.text("spool/.prompt-pipeline.log.jsonl").split(separator: "\n")
+            let last = try JSON.parse(String(try #require(lines.last)))
+            #expect(last["event"]?.stringValue == "prompt_failed" && last["prompt"]?.stringValue == "a.md")
+            #expect(last["detail"]?.stringValue == "job=1 attempts=0 rejected: no")
+            // The next run has nothing to add.
+            _ = try await sandbox.drain()
+            #expect(try sandbox.text("spool/.prompt-pipeline.log.jsonl").components(separatedBy: "rejected: no").count == 2)
             #expect(try await sandbox.run("approve", "1").status == 2)
         }
     }
@@ -59,6 +68,27 @@ import Testing
             #expect(try await sandbox.run("retry", "--all", "--class", "exit").stdout == "job 2 (b.md) waits to run again\n")
             #expect(try await sandbox.run("cancel", "--all").stdout == "job 2 (b.md) cancelled\n")
             #expect(sandbox.exists("spool/failed/b.md"))
+            let log = try sandbox.text("spool/.prompt-pipeline.log.jsonl")
+            #expect(log.split(separator: "\n").last?.contains("job=2 attempts=2 cancelled before it started") == true)
+        }
+    }
+
+    /// Another program's piece of a line at the end of the log stays as it is, and so does what is in the list.
+    @Test func reject_besideAnUnfinishedLine_beginsALineOfItsOwn() async throws {
+        try await with { sandbox in
+            try sandbox.drop(SpoolSandbox.risky, "a.md")
+            try sandbox.drop(SpoolSandbox.good, "g.md")
+            _ = try await sandbox.drain("--warn-mode", "ask", "--warn-gate", "yes")
+            for (name, piece) in [(".prompt-pipeline.log.jsonl", "{\"ts\":"), (".prompt-pipeline.failed", "b.md--0123")] {
+                let path = "spool/" + name
+                try sandbox.folder.write(try sandbox.text(path) + piece, to: path)
+            }
+            #expect(try await sandbox.run("reject", "1").status == 0)
+            let log = try sandbox.text("spool/.prompt-pipeline.log.jsonl").split(separator: "\n").suffix(2)
+            #expect(log.first == "{\"ts\":" && log.last?.contains("rejected") == true)
+            // In the list it would become a line that is no id, and stop the next batch.
+            #expect(try sandbox.text("spool/.prompt-pipeline.failed") == "b.md--0123")
+            #expect(try await sandbox.drain().status == 0)
         }
     }
 

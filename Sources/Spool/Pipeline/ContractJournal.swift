@@ -136,10 +136,21 @@ public final class ContractJournal: Sendable {
         }
     }
 
+    /// Notes what a person has ended, from a command beside the runner: in the log, and in the list of what failed where it did.
+    public static func note(endedByHand jobs: [Job], in root: Directory, at: Int64 = SystemClock().wallMilliseconds()) throws {
+        for job in jobs {
+            try EventLog.append(.promptFailed, prompt: job.name, detail: detail(job), at: at, besideRunnerIn: root)
+        }
+        let ids = jobs.filter { $0.state == .failed }.compactMap(\.promptID)
+        if !ids.isEmpty { try IDList.add(ids, to: .failed, besideRunnerIn: root) }
+    }
+
     private func log(_ event: EventLog.Event, _ job: Job, _ at: Int64) throws {
-        try files.log.append(
-            event, prompt: job.name,
-            detail: "job=\(job.id) attempts=\(job.attempts)\(job.reason.isEmpty ? "" : " \(job.reason)")", at: at)
+        try files.log.append(event, prompt: job.name, detail: Self.detail(job), at: at)
+    }
+
+    private static func detail(_ job: Job) -> String {
+        "job=\(job.id) attempts=\(job.attempts)\(job.reason.isEmpty ? "" : " \(job.reason)")"
     }
 
     private func noteFailed(_ job: Job) throws {

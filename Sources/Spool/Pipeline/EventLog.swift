@@ -53,14 +53,7 @@ public final class EventLog: Sendable {
     ///   - detail: one line of `key=value` words or a sentence; cut after 8 KiB.
     ///   - milliseconds: when, since 1970 UTC; written in whole seconds.
     public func append(_ event: Event, prompt: String = "", detail: String = "", at milliseconds: Int64) throws {
-        let line: JSON = [
-            "ts": .string(utcText(milliseconds, fraction: false)), "event": .string(event.rawValue), "prompt": .string(prompt),
-            "detail": .string(Self.bounded(detail)),
-        ]
-        var bytes: [UInt8] = []
-        line.write(to: &bytes, indent: nil)
-        bytes.append(UInt8(ascii: "\n"))
-        let complete = bytes
+        let complete = Self.line(event, prompt, detail, milliseconds)
         try file.withLock { file in
             var lines = complete
             if try file.isChanged() {
@@ -72,6 +65,27 @@ public final class EventLog: Sendable {
             }
             try file.append(lines, durably: event.isDurable)
         }
+    }
+
+    /// Appends one event without the runner's lock: nothing is mended, because a piece at the end may be a line that the runner is
+    /// writing.
+    static func append(
+        _ event: Event, prompt: String, detail: String, at milliseconds: Int64, besideRunnerIn directory: Directory
+    ) throws {
+        var file = try AppendFile(ContractFile.log.name, in: directory)
+        let start: [UInt8] = try isMidLine(&file) ? [UInt8(ascii: "\n")] : []
+        try file.append(start + line(event, prompt, detail, milliseconds), durably: event.isDurable)
+    }
+
+    private static func line(_ event: Event, _ prompt: String, _ detail: String, _ milliseconds: Int64) -> [UInt8] {
+        let line: JSON = [
+            "ts": .string(utcText(milliseconds, fraction: false)), "event": .string(event.rawValue), "prompt": .string(prompt),
+            "detail": .string(bounded(detail)),
+        ]
+        var bytes: [UInt8] = []
+        line.write(to: &bytes, indent: nil)
+        bytes.append(UInt8(ascii: "\n"))
+        return bytes
     }
 
     /// Whether another program's line at the end has no newline yet. It is never cut off here: the kernel shows the first page of

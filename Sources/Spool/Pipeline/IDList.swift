@@ -43,6 +43,18 @@ public final class IDList: Sendable {
         state = Mutex(State(file: open, ids: ids))
     }
 
+    /// Puts ids in without the runner's lock. Below the beginning of a line, which only a runner's start may take away, nothing is put
+    /// in: that piece would become a line that is no id. The ledger has them.
+    static func add(_ ids: [String], to file: ContractFile, besideRunnerIn directory: Directory) throws {
+        var open = try AppendFile(file.name, in: directory)
+        let (known, repair) = try settled(&open)
+        if case .cut = repair { return }
+        let text =
+            (repair.isNeeded ? "\n" : "")
+            + ids.filter { !known.contains(TextKey($0)) }.map { LineText.encode($0) + "\n" }.joined()
+        try open.append(Array(text.utf8), durably: false)
+    }
+
     /// What the list says, without making or mending anything.
     ///
     /// - Throws: as `init`.
