@@ -149,7 +149,9 @@ public struct Preflight: Sendable {
                     advice: "take it out, or set exec_mode: agent or http"))
         }
         guard let command = gate.command, let shell else { return findings }
-        let block = Block(number: 0, shell: .bash, text: command + "\n", firstLine: gate.commandLine ?? 1)
+        var block = Block(number: 0, shell: .bash, text: command + "\n", firstLine: gate.commandLine ?? 1)
+        // Of a script it is run in the repo root; of others, where the prompt says that they work.
+        if mode != .script { block.folder = Self.folder(prompt.settings.cwd, in: context.repoRoot) }
         let result = await shell.check(block)
         refusal = refusal ?? result.refusal
         return findings + result.findings

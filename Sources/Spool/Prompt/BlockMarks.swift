@@ -11,7 +11,11 @@ extension Block.Marks {
         for (offset, line) in text.split(separator: "\n", maxSplits: linesMax, omittingEmptySubsequences: false)
             .prefix(linesMax).enumerated()
         {
-            guard let (owner, words) = comment(line) else { continue }
+            guard let (owner, words) = comment(line) else {
+                // What stands behind it may be text, and no comment.
+                if mayOpenText(line) { break }
+                continue
+            }
             if owner == "codex" {
                 if words == ["noncritical"] { marks.isNoncritical = true }
             } else if !marks.apply(words) {
@@ -23,6 +27,15 @@ extension Block.Marks {
             }
         }
         return marks
+    }
+
+    /// Whether a here-document, a quote or a continued line may begin here, so that the lines behind it are none of their own.
+    private static func mayOpenText(_ line: Substring) -> Bool {
+        let bytes = Array(line.utf8)
+        if bytes.last == UInt8(ascii: "\\") || line.contains("<<") { return true }
+        return [UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "`")].contains { quote in
+            !bytes.count { $0 == quote }.isMultiple(of: 2)
+        }
     }
 
     private mutating func apply(_ words: [Substring]) -> Bool {

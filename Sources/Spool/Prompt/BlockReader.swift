@@ -27,7 +27,8 @@ enum BlockReader {
                     advice: "Remove the control characters"))
             return []
         }
-        let text = body.map { $0 == bracket ? stand : $0 }
+        var text = body.map { $0 == bracket ? stand : $0 }
+        if stand != bracket { keepCharacterData(of: body, in: &text) }
         let document = text.withUnsafeBytes { bytes in
             cmark_parse_document(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, CMARK_OPT_DEFAULT)
         }
@@ -137,6 +138,25 @@ enum BlockReader {
         var isUsed = [Bool](repeating: false, count: 256)
         for byte in body { isUsed[Int(byte)] = true }
         return isUsed[Int(bracket)] ? (Array(1...8) + Array(14...31)).first { !isUsed[Int($0)] } : bracket
+    }
+
+    /// `<![CDATA[` begins HTML, in which no fence is one (CommonMark 0.31, 4.6): where a line begins so, its brackets stay.
+    private static func keepCharacterData(of body: [UInt8], in text: inout [UInt8]) {
+        let opening = Array("<![CDATA[".utf8)
+        var isAtStart = true
+        for index in body.indices {
+            switch body[index] {
+            case 0x0A, 0x0D: isAtStart = true
+            case UInt8(ascii: "<") where isAtStart && body[index...].starts(with: opening):
+                for offset in index..<(index + opening.count) { text[offset] = body[offset] }
+                isAtStart = false
+            // Behind the markers of lists and quotes, too.
+            case 0x20, 0x09, UInt8(ascii: ">"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "*"), UInt8(ascii: "."),
+                UInt8(ascii: ")"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                continue
+            default: isAtStart = false
+            }
+        }
     }
 
     private static func holdsRun(_ body: [UInt8]) -> Bool {

@@ -16,6 +16,9 @@ import Testing
         ("1. > ```sh\n   > a\n   > ```\n", ["a\n"]),
         ("```bash\na\n```\ntext\n```sh\nb\n```\n", ["a\n", "b\n"]), ("```ba&#115;h\na\n```\n", ["a\n"]),
         ("```bash\n\n\na\n\n```\n", ["\n\na\n\n"]),
+        // No fence is one in HTML.
+        ("<![CDATA[\n```bash\na\n```\n]]>\n", []), ("> <![CDATA[\n> ```bash\n> a\n> ```\n> ]]>\n", []),
+        ("x <![CDATA[\n```bash\na\n```\n", ["a\n"]), ("[a]: <![CDATA[\n\n```bash\n[\n```\n", ["[\n"]),
     ])
     func blocks_areWhatCommonMarkSays(_ text: String, _ expected: [String]) {
         #expect(texts(text) == expected)
@@ -64,6 +67,10 @@ import Testing
         #expect(
             marks?.isNoncritical == true && marks?.expectedExitCode == 3 && marks?.timeoutSeconds == 30
                 && marks?.isSkipped == true)
+        // What is text to the shell is no comment.
+        for text in ["cat > x <<'E'\n# flowspool: skip\nE", "echo 'a\n# flowspool: skip\n'", "echo a \\\n# flowspool: skip"] {
+            #expect(read("```sh\n\(text)\n```\n").blocks.map(\.marks.isSkipped) == [false], "\(text)")
+        }
         let codex = read("```sh\n# codex: noncritical\n# codex: other\n```\n")
         #expect(codex.blocks.first?.marks.isNoncritical == true && codex.findings.isEmpty)
         #expect(read("```sh\n\n\n\n\n\n# flowspool: skip\n```\n").blocks.first?.marks.isSkipped == false)

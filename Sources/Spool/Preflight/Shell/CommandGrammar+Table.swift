@@ -41,7 +41,7 @@ extension CommandGrammar {
         ("python", "-c -m -W -X stop"), ("perl", "-e -E -I -M= -m= -i= -0= -F= -x= stop"), ("ruby", "-e -r -I -C stop"),
         ("php", "-r -d -c -f stop"),
         ("node", "-e -p -r --eval --print --require --import --loader --env-file --input-type stop"),
-        ("deno|bun", "stop"), ("go", "single -f -o -run -tags -ldflags -bench -count -timeout -mod"),
+        ("deno|bun", "-e -p --eval --print stop"), ("go", "single -f -o -run -tags -ldflags -bench -count -timeout -mod"),
         ("awk", "-f -v -F -e -E --file --assign --field-separator --source"),
         ("osascript", "-e -l"), ("lua", "-e -l"), ("Rscript|R", "-e"),
         // Files.
@@ -129,7 +129,7 @@ extension CommandGrammar {
                 + " --label --milestone --field --jq --template --json --method --notes --notes-file --reviewer -r"
         ),
         // Containers and clusters.
-        ("docker", "-H -c -l --host --context --log-level --config --tlscacert --tlscert --tlskey"),
+        ("docker", "-H -c -l --format --host --context --log-level --config --tlscacert --tlscert --tlskey"),
         (
             "docker run|docker create|docker container run|docker container create",
             "-v -e -p -w -u -h -l -m -c -a --volume --env --publish --workdir --user --hostname --label --memory --name --network"
@@ -169,7 +169,7 @@ extension CommandGrammar {
             "aws",
             "--profile --region --output --query --endpoint-url --exclude --include --stack-name --instance-ids --cluster"
                 + " --name --bucket --key --db-instance-identifier --table-name --function-name --service --group-id --protocol"
-                + " --port --cidr --capacity"
+                + " --port --cidr --capacity --desired-count"
         ),
         ("gcloud", "--project --zone --region --format --filter --account --configuration --command --location --cluster"),
         ("az", "-g -n --resource-group --name --subscription --query -o --output"),
@@ -199,7 +199,8 @@ extension CommandGrammar {
         ("sfdisk", "-N -O -w -W -X -Y -b -o --backup-file --output --label --move-data"),
         ("sgdisk", "-n -t -c -d -b -l -R -A -u"),
         ("fdisk", "-b -t -o -w -W -C -H -S --output"), ("parted", "-a --align"), ("wipefs", "-o -t -O --offset --types --output"),
-        ("mkfs", "-t -L -b -I -N -O -E -m -i -U -T -d --type"), ("mkfs.vfat", "-n -F -s -S -i -r -R -b"),
+        ("mkfs|mkfs.ext", "-t -L -b -I -N -O -E -m -i -U -T -d -g -G -J -C -M -o -r --type"),
+        ("mkfs.vfat", "-n -F -s -S -i -r -R -b"),
         ("mkfs.xfs", "-L -b -d -i -l -m -n -p -r -s"), ("mdadm", "-n -l -c -x --raid-devices --level --chunk --metadata -e"),
         ("cryptsetup", "-c -h -s -d --cipher --hash --key-size --key-file --type --label"),
         ("apt", "-o -t -c --option --target-release --config-file --default-release"),
@@ -241,7 +242,22 @@ extension CommandGrammar {
         ("vim", "-c -S -s -u -i -w -W -T --cmd"), ("ed|ex", "-p -c"), ("emacs", "-l -f --load --eval --funcall"),
         ("less|more", "-p -P -x -b -h -j -k -o -t -y -z"), ("jq", " -f --indent"), ("grep", "-e -f -m -A -B -C -d -D"),
         ("find", "single"), ("nc|ncat", "-p -s -w -e -c -x -X -i"), ("openssl", "single"), ("make", "-C -f -I -j= -o -W"),
-        ("at|batch", "-f -t -q"), ("tmux", "-c -f -L -S -T"), ("rclone", "--config --filter --include --exclude --transfers"),
+        ("at|batch", "-f -t -q"), ("tmux", "-c -f -L -S -T"),
+        ("tmux new|tmux new-session|tmux neww|tmux new-window|tmux splitw|tmux split-window", "-s -n -c -t -x -y -e -F -f -l -p"),
+        ("tmux send|tmux send-keys|tmux respawn-pane|tmux run-shell", "-t -N -b -c -d"),
+        ("screen", "-S -c -e -h -p -s -T -t -L= -Logfile stop"),
+        ("pdsh", "-w -x -l -u -t -f -g stop"), ("lxc-attach", "-n --name -P --lxcpath stop"), ("sg", "-c"),
+        ("numactl", "-C -m -N -i -p stop"),
+        ("chronic", "stop"), ("run0", "-u -g -D --user --group --unit --property --chdir --setenv --nice stop"), ("perf", ""),
+        ("perf stat|perf record", "-e -o -p -t -C -r -I -F -c --output --event --repeat stop2"),
+        ("tsx|ts-node", "-e -p --eval --print stop"),
+        (
+            "fd|fdfind",
+            "-x -X -e -t -d -E -j -c -S -o --exec --exec-batch --extension --type --max-depth --exclude --base-directory"
+        ),
+        ("minikube", "-p -o --profile --output --format"), ("skopeo", "--format"),
+        ("trivy", "-t -f -o -s --template --format --output --severity"),
+        ("rclone", "--config --filter --include --exclude --transfers"),
         ("tee", ""), ("read", "-a -d -i -n -N -p -t -u"), ("mapfile|readarray", "-d -n -O -s -u -C -c"),
         ("certbot", "-d -m -w --email --domain --webroot-path --cert-name"), ("npm", "--prefix -w --workspace"),
     ]

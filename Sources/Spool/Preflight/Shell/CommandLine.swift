@@ -159,9 +159,12 @@ struct CommandGrammar: Sendable {
         "gtruncate": ["truncate"], "gshred": ["shred"], "srm": ["shred"], "dash": ["sh"], "ash": ["sh"], "ksh": ["sh"],
         "ksh93": ["sh"], "mksh": ["sh"], "bash": ["sh"], "zsh": ["sh"], "rbash": ["sh"], "fish": ["fish"],
         "nvim": ["vim"], "gawk": ["awk"], "mawk": ["awk"], "nawk": ["awk"], "pip3": ["pip"], "sudoedit": ["sudoedit"],
-        "lesspipe": ["lesspipe"], "gcurl": ["curl"], "sgdisk": ["sgdisk"], "cgdisk": ["fdisk"], "gdisk": ["fdisk"],
+        "prompt-exec": ["flowspool", "exec"], "prompt-pipeline": ["flowspool", "pipeline"], "gcurl": ["curl"],
+        "sgdisk": ["sgdisk"], "cgdisk": ["fdisk"], "gdisk": ["fdisk"],
         "ruby3": ["ruby"], "service": ["service"], "invoke-rc.d": ["service"], "rc-service": ["service"],
-        "mke2fs": ["mkfs"], "mkdosfs": ["mkfs.vfat"], "mkntfs": ["mkfs.ntfs"], "mkudffs": ["mkfs"], "newfs": ["mkfs"],
+        "mke2fs": ["mkfs.ext"], "mkfs.ext2": ["mkfs.ext"],
+        "mkfs.ext3": ["mkfs.ext"], "mkfs.ext4": ["mkfs.ext"], "mkdosfs": ["mkfs.vfat"], "mkfs.fat": ["mkfs.vfat"],
+        "mkfs.msdos": ["mkfs.vfat"], "mkfs.exfat": ["mkfs.vfat"], "mkntfs": ["mkfs.ntfs"], "mkudffs": ["mkfs"], "newfs": ["mkfs"],
     ]
 
     /// The options of each command that has a row, as the row has them.

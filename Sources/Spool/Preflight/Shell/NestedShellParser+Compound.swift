@@ -42,12 +42,26 @@ extension NestedShellParser {
         case "coproc":
             at += 6
             skipBlanks()
-            return .coprocess(name: nil, try command())
+            return .coprocess(name: try coprocessName(), try command())
         case "then", "else", "elif", "fi", "do", "done", "esac", "}", "in": throw error("unexpected '\(plainWordAhead())'")
         case let name where !name.isEmpty: return try functionDeclaration(name)
         default: return nil
         }
     }
+
+    /// The name in `coproc NAME { …; }`: only a compound command can have one.
+    private mutating func coprocessName() throws(ShellSyntaxError) -> String? {
+        let start = at
+        let name = plainWordAhead()
+        guard !name.isEmpty, name.utf8.allSatisfy({ Self.isName($0) }), !Self.compoundWords.contains(name) else { return nil }
+        at += name.utf8.count
+        skipBlanks()
+        if byte() == UInt8(ascii: "(") || Self.compoundWords.contains(plainWordAhead()) { return name }
+        try back(to: start)
+        return nil
+    }
+
+    private static let compoundWords: Set<String> = ["{", "if", "while", "until", "for", "select", "case", "[["]
 
     private mutating func functionDeclaration(_ name: String) throws(ShellSyntaxError) -> ShellCommand? {
         let start = at

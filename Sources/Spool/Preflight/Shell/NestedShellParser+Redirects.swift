@@ -132,7 +132,8 @@ extension NestedShellParser {
             while end < bytes.count, bytes[end] != 0x0A { end += 1 }
             var first = cursor
             if stripsTabs { while first < end, bytes[first] == 0x09 { first += 1 } }
-            if text(first..<end) == name {
+            // By byte, as the shell does it: Swift's strings are equal where Unicode calls them so.
+            if bytes[first..<end].elementsEqual(name.utf8) {
                 documentResume = min(end + 1, bytes.count)
                 return try document(bodyStart..<cursor, isQuoted: isQuoted)
             }

@@ -163,6 +163,13 @@ extension NestedShellParser {
         case UInt8(ascii: "{"):
             at += 2
             return .parameter(try braced())
+        case UInt8(ascii: "["):
+            // The older form of `$((…))`.
+            let start = at
+            at += 2
+            if let words = try arithmetic(inBrackets: true) { return .arithmetic(words) }
+            try back(to: start)
+            return nil
         case UInt8(ascii: "'") where !inDouble:
             at += 2
             let start = at
@@ -274,7 +281,7 @@ extension NestedShellParser {
         return nil
     }
 
-    private mutating func arithmetic() throws(ShellSyntaxError) -> [ShellWord]? {
+    private mutating func arithmetic(inBrackets: Bool = false) throws(ShellSyntaxError) -> [ShellWord]? {
         try enter()
         defer { depth -= 1 }
         var level = 0
@@ -282,9 +289,17 @@ extension NestedShellParser {
         while !isAtEnd {
             let start = position()
             switch byte() {
+            case UInt8(ascii: "(") where inBrackets, UInt8(ascii: ")") where inBrackets: at += 1
             case UInt8(ascii: "("):
                 level += 1
                 at += 1
+            case UInt8(ascii: "[") where inBrackets:
+                level += 1
+                at += 1
+            case UInt8(ascii: "]") where inBrackets:
+                at += 1
+                if level == 0 { return words }
+                level -= 1
             case UInt8(ascii: ")"):
                 if level == 0 {
                     guard byte(1) == UInt8(ascii: ")") else { return nil }

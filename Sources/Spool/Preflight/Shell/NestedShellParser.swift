@@ -22,6 +22,13 @@ struct NestedShellParser {
     var depth = 0
     private var work = 0
     private let newlines: [Int]
+    /// Whether the statements of the outermost list are kept as they are read, for a text whose end cannot be.
+    private var keepsTop = false
+    private var top: [ShellStatement] = []
+    /// How many lists are open.
+    private var lists = 0
+    /// The command that was read last is a compound one: behind it a reserved word needs no `;`.
+    private var isBehindCompound = false
     /// Where the line holding a here-document's operator ends, and where reading goes on behind the documents' bodies.
     var documentLineEnd: Int?
     var documentResume = 0
@@ -32,8 +39,25 @@ struct NestedShellParser {
         _ text: String, base: ShellPosition = .start, depth: Int = 0
     ) throws(ShellSyntaxError) -> [ShellStatement] {
         var parser = NestedShellParser(bytes: Array(text.utf8), depth: depth, base: base)
-        let statements = try parser.list(stops: [])
-        guard parser.at >= parser.bytes.count else { throw parser.error("unexpected \(parser.shown)") }
+        return try parser.program()
+    }
+
+    /// Parses as much of `text` as is a program: a shell that reads it runs that much before it finds the fault.
+    static func parseBeginning(
+        _ text: String, base: ShellPosition
+    ) -> (statements: [ShellStatement], fault: ShellSyntaxError?) {
+        var parser = NestedShellParser(bytes: Array(text.utf8), depth: 0, base: base)
+        parser.keepsTop = true
+        do throws(ShellSyntaxError) {
+            return (try parser.program(), nil)
+        } catch {
+            return (parser.top, error)
+        }
+    }
+
+    private mutating func program() throws(ShellSyntaxError) -> [ShellStatement] {
+        let statements = try list(stops: [])
+        guard at >= bytes.count else { throw error("unexpected \(shown)") }
         return statements
     }
 
@@ -163,6 +187,8 @@ struct NestedShellParser {
     /// Statements up to `)`, `;;`, the end, or one of `stops` where a command may begin.
     mutating func list(stops: Set<String>) throws(ShellSyntaxError) -> [ShellStatement] {
         var statements: [ShellStatement] = []
+        lists += 1
+        defer { lists -= 1 }
         while true {
             skipSpace()
             if isAtEnd || byte() == UInt8(ascii: ")") || starts(with: ";;") || starts(with: ";&") { return statements }
@@ -175,9 +201,10 @@ struct NestedShellParser {
             } else if byte() == UInt8(ascii: ";"), byte(1) != UInt8(ascii: ";"), byte(1) != UInt8(ascii: "&") {
                 at += 1
             } else if byte() != 0x0A, !isAtEnd, byte() != UInt8(ascii: ")"), byte() != UInt8(ascii: ";") {
-                throw error("unexpected \(shown)")
+                guard isBehindCompound, stops.contains(plainWordAhead()) else { throw error("unexpected \(shown)") }
             }
             statements.append(statement)
+            if keepsTop, lists == 1 { top.append(statement) }
         }
     }
 
@@ -239,9 +266,11 @@ struct NestedShellParser {
         if let compound = try compoundCommand() {
             statement.command = compound
             while let redirect = try redirect() { statement.redirects.append(redirect) }
+            isBehindCompound = true
             return statement
         }
         try simpleCommand(into: &statement)
+        isBehindCompound = false
         return statement
     }
 

@@ -139,7 +139,7 @@ struct RuleMatcher {
         case .sensitive: return path(value).isSensitive
         case .remote(let test): return value.remotePath.map { holds(test, $0) } ?? false
         case .spoolControl: return path(value).isSpoolControl
-        case .device: return path(value).isDevice || Self.isNamedAsDevice(value)
+        case .device: return path(value).isDevice || value.beginsAsDevice
         case .plainFile:
             let path = path(value)
             return !path.isDevice && !path.startsUnknown
@@ -157,14 +157,6 @@ struct RuleMatcher {
     }
 
     private func path(_ value: ShellValue) -> ShellPath { ShellPath(value, in: evaluator.environment.folder) }
-
-    /// `$DEV`, `$DISK`, `$target_device`: an unknown whose name says that it is a device.
-    private static func isNamedAsDevice(_ value: ShellValue) -> Bool {
-        guard case .unknown(let name, _)? = value.pieces.first else { return false }
-        let upper = name.uppercased()
-        if upper.contains("DEVICE") || upper.contains("DISK") || upper.contains("DRIVE") { return true }
-        return upper.split { !$0.isLetter }.contains { ["DEV", "USB", "SDCARD", "PARTITION", "BLOCKDEV"].contains($0) }
-    }
 
     private static func set(_ text: String) -> Set<String> { RuleBook.words(text) }
 }
@@ -234,7 +226,21 @@ struct RuleBook: Sendable {
         advice: "Write to an image file, or waive this with a reason")
     let downloadRun = Rule(
         "download-run", .pipeToShell, "sh", "runs code that it has just downloaded",
-        advice: "Download to a file, check its digest, then run it")
+        advice:
+            "Keep a copy that somebody has read in the repository and run that, or install a package; or waive this with a reason"
+    )
+    let generatedRun = Rule(
+        "generated-run", .pipeToShell, "sh", "runs code that a program has just printed",
+        advice: "Print it to a file, look at it, and run that; or write the commands out")
+    let unreadable = Rule(
+        "unreadable", .parserFailed, "sh", "runs text that could not be judged",
+        advice: "Correct it, or write it as commands of the block; it counts as a warning that no waiver lifts")
+    let forkBomb = Rule(
+        "fork-bomb", .serviceDown, "", "starts itself twice each time, until the machine stands still",
+        advice: "Take it out")
+    let embeddedSQL = Rule(
+        "embedded-sql", .destructiveDB, "", "a program on the command line drops, empties or overwrites tables",
+        advice: "Take a dump first, narrow the statement with WHERE, or waive this with a reason")
     let placeholder = Rule(
         "placeholder", .placeholderLeft, "", "a placeholder is still in the command",
         advice: "Put the real value in, or take it from a variable")

@@ -13,6 +13,11 @@ extension RuleTable {
             unless: .any([
                 .option("-es -Es -e -E --batch -batch -c --check --version --help -dump -source --filter -f --noninteractive"),
                 .option("--headless -b"),
+                // MinIO's client has the name of a file manager.
+                .firstOperand(
+                    .like(
+                        "ls cp mv rm mb rb cat head stat find mirror diff du share alias admin version config pipe ping ready tree"
+                    )),
             ]), "opens a program that needs a terminal", advice: terminalAdvice),
         Rule(
             "line-editor", .interactive, "ed|ex", when: .terminalInput, unless: .option("-s"),
@@ -190,7 +195,8 @@ extension RuleTable {
                 .firstOperand(.like("attach attach-session a at")), .option("-r -x -R"),
                 .all([.firstOperand(.like("new new-session")), .not(.option("-d"))]),
                 .not(.any([.operands(1), .option("-d -D -m -S -V -ls -X -list")])),
-            ]), unless: .option("-d -dm -dmS -V -ls -list -X"), "attaches to a terminal", advice: "Start it detached (-d)"),
+            ]), unless: .any([.option("-d -D -V -X"), .all([.option("-l"), .option("-s -i")])]), "attaches to a terminal",
+            advice: "Start it detached (-d)"),
         Rule(
             "su-shell", .interactive, "su|runuser", when: .terminalInput,
             unless: .option("-c --command -u --user --help --version"),

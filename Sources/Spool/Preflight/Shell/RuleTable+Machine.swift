@@ -42,13 +42,14 @@ extension RuleTable {
             when: .any([.operand(.tainted(.lookup)), .operand(.like("-1"))]), unless: .any([.option("-0 -l -L"), signalZero]),
             "ends processes that a pattern found", advice: "Keep the process number (pid=$!) and end that one"),
         Rule(
-            "kill-all", .serviceDown, "kill", when: .all([.option("-1"), .not(.operands(1))]), unless: .option("-0 -l -L"),
+            // The letters of `-KILL` are options to the grammar.
+            "kill-all", .serviceDown, "kill", when: .all([.option("-1"), .not(.operands(1))]), unless: .option("-0 -l"),
             "ends every process that it may", advice: "Keep the process number (pid=$!) and end that one"),
         Rule(
             "fuser", .serviceDown, "fuser", when: .option("-k --kill"), "ends every process that uses a file or port",
             advice: "Keep the process number (pid=$!) and end that one"),
         Rule(
-            "docker-down", .serviceDown, "docker compose down|stop|kill|restart|rm|pause", unless: .option("--dry-run"),
+            "docker-down", .serviceDown, "docker compose down|stop|kill|restart|rm|pause", unless: dryRun,
             "stops or removes running containers", advice: serviceAdvice),
         Rule(
             "docker-stop", .serviceDown, "docker stop|kill|restart|pause", when: .operand(.not(.ownContainer)),
@@ -71,11 +72,26 @@ extension RuleTable {
             "scale-to-zero", .serviceDown, "kubectl scale", when: .optionValue("--replicas", .like("0")),
             unless: .option("--dry-run"), "stops every pod of a workload", advice: serviceAdvice),
         Rule(
+            "rollout-restart", .serviceDown, "kubectl rollout restart|undo", unless: dryRun, "restarts every pod of a workload",
+            advice: serviceAdvice),
+        Rule(
+            "cloud-stop", .serviceDown, "aws", when: .operand(.like("stop-* reboot-*")), unless: .option("--dry-run"),
+            "stops machines or services", advice: serviceAdvice),
+        Rule(
+            "ecs-zero", .serviceDown, "aws ecs update-service", when: .optionValue("--desired-count", .like("0")),
+            "stops every task of a service", advice: serviceAdvice),
+        Rule(
+            "machine-stop", .serviceDown, "gcloud|az|doctl|hcloud",
+            when: .operand(.like("stop deallocate power-off poweroff shutdown")),
+            unless: .firstOperand(.like("help")), "stops machines or services", advice: serviceAdvice),
+        Rule(
             "redis-shutdown", .serviceDown, "redis-cli", when: .firstOperand(.like("shutdown SHUTDOWN Shutdown")),
             "stops a service", advice: serviceAdvice),
         Rule(
             "nomad-stop", .serviceDown, "nomad job|alloc|node stop|drain|restart", "stops a service", advice: serviceAdvice),
     ]
+
+    static let dryRun = RuleCondition.all([.option("--dry-run"), .not(.optionValue("--dry-run", .like("none false")))])
 
     private static let signalZero = RuleCondition.any([
         .optionValue("-s -n --signal", .like("0")), .all([.option("-0")]),
@@ -106,6 +122,18 @@ extension RuleTable {
                         "777 0777 00777 1777 2777 a+rwx a=rwx ugo+rwx ugo=rwx +rwx a+rwX a=rwX ugo+rwX a+w +w o+w ugo+w go+w o+rwx go+rwx a+rw ugo+rw o+rw 666 0666"
                     )),
             ]), "lets every user change these files", advice: "Give the one user or group that needs it the right"),
+        Rule(
+            "system-rights", .privilege, "chown|chgrp|chmod|setfacl",
+            when: .all([.option("-R --recursive"), .operand(.system)]), "changes who may use the files of the system",
+            advice: "Change those of one folder of your own"),
+        Rule(
+            "passwords", .privilege, "chpasswd", unless: .option("--help"), "sets passwords", advice: privilegeAdvice),
+        Rule(
+            "passwd", .privilege, "passwd", when: .option("-d -u --delete --unlock --stdin"), "changes a user's password",
+            advice: privilegeAdvice),
+        Rule(
+            "useradd-root", .privilege, "useradd|usermod", when: .optionValue("-u --uid", .like("0")),
+            "makes a user an administrator", advice: privilegeAdvice),
         Rule(
             "setcap", .privilege, "setcap", when: .operands(1), unless: .option("-v"), "gives a program rights of root",
             advice: privilegeAdvice),

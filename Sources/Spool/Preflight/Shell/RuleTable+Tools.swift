@@ -32,6 +32,28 @@ extension RuleTable {
             when: .any([.option("-D"), .all([.option("-d --delete"), .option("-f --force")])]),
             "deletes a branch, merged or not", advice: "Use -d, which refuses to lose commits"),
         Rule(
+            "git-branch-force", .destructiveGit, "git branch", when: .option("-f --force -M -C"),
+            unless: .option("-d --delete -D -m --move"), "moves a branch that may be there",
+            advice: "Make a new branch, or waive this with a reason"),
+        Rule(
+            "git-read-tree", .destructiveGit, "git read-tree", when: .option("--reset"), unless: .option("-n --dry-run"),
+            "throws away uncommitted changes", advice: gitAdvice),
+        Rule(
+            "git-checkout-index", .destructiveGit, "git checkout-index", when: .option("-f --force"),
+            "overwrites files with a committed version", advice: gitAdvice),
+        Rule(
+            "hosted-delete", .destructiveGit, "gh|glab repo|release delete|archive", "deletes a repository or a release",
+            advice: "Leave it to a person, or waive this with a reason"),
+        Rule(
+            "gh-api-delete", .destructiveGit, "gh api", when: .optionValue("-X --method", .like("DELETE delete")),
+            "deletes something of a repository", advice: "Leave it to a person, or waive this with a reason"),
+        Rule(
+            "hg-clean", .destructiveGit, "hg update|up|checkout|co|revert|purge", when: .option("-C --clean --no-backup --all"),
+            "throws away uncommitted changes", advice: gitAdvice),
+        Rule(
+            "svn-revert", .destructiveGit, "svn revert|cleanup", when: .option("-R --recursive --remove-unversioned"),
+            "throws away uncommitted changes", advice: gitAdvice),
+        Rule(
             "git-stash", .destructiveGit, "git stash drop|clear", "deletes stashed changes", advice: gitAdvice),
         Rule(
             "git-reflog", .destructiveGit, "git reflog expire|delete", unless: .option("-n --dry-run"),
@@ -85,7 +107,7 @@ extension RuleTable {
             "kubectl-prune", .destructiveCluster, "kubectl apply", when: .option("--prune"), unless: kubectlDryRun,
             "deletes objects of a cluster", advice: clusterAdvice),
         Rule(
-            "helm", .destructiveCluster, "helm uninstall|delete|del|un", unless: .option("--dry-run"),
+            "helm", .destructiveCluster, "helm uninstall|delete|del|un", unless: kubectlDryRun,
             "removes a release from a cluster", advice: clusterAdvice),
         Rule(
             "helmfile", .destructiveCluster, "helmfile destroy|delete", "removes releases from a cluster", advice: clusterAdvice),
@@ -129,13 +151,22 @@ extension RuleTable {
             advice: clusterAdvice),
         Rule(
             "aws-delete", .destructiveCluster, "aws",
-            when: .operand(.like("delete-* terminate-* deregister-* remove-*")), unless: .option("--dry-run"),
+            when: .operand(.like("delete-* terminate-* deregister-* remove-* batch-delete-* schedule-key-deletion")),
+            unless: .option("--dry-run"),
             "deletes cloud resources", advice: clusterAdvice),
         Rule(
             "cloud-delete", .destructiveCluster, "gcloud|az|doctl|hcloud|linode-cli|openstack|ibmcloud|oci|fly|flyctl|heroku|scw",
-            when: .operand(.like("delete destroy apps:destroy purge terminate")),
+            when: .operand(.like("delete delete-* destroy apps:destroy purge terminate")),
             unless: .any([.firstOperand(.like("help")), .operand(.like("firewall-rules"))]), "deletes cloud resources",
             advice: clusterAdvice),
+        Rule(
+            "edge-delete", .destructiveCluster, "wrangler|netlify|vercel", when: .operand(.like("delete sites:delete rm remove")),
+            unless: .option("--dry-run --help"), "deletes cloud resources", advice: clusterAdvice),
+        Rule(
+            "vault-delete", .destructiveCluster, "vault kv|secrets|policy|auth destroy|delete|disable|metadata",
+            unless: .operand(.like("get")), "deletes secrets", advice: clusterAdvice),
+        Rule(
+            "consul-delete", .destructiveCluster, "consul kv delete", "deletes keys", advice: clusterAdvice),
         Rule(
             "docker-swarm", .destructiveCluster, "docker swarm leave", when: .option("-f --force"),
             "takes a node out of its cluster", advice: clusterAdvice),
@@ -155,7 +186,10 @@ extension RuleTable {
             when: .destructiveSQL, "drops, empties or overwrites tables", advice: databaseAdvice),
         Rule(
             "redis-flush", .destructiveDB, "redis-cli",
-            when: .any([.operand(.like("flushall FLUSHALL FlushAll flushdb FLUSHDB FlushDB")), .destructiveSQL]),
+            when: .any([
+                .operand(.like("flushall FLUSHALL FlushAll flushdb FLUSHDB FlushDB")), .destructiveSQL,
+                .all([.handedOn, .firstOperand(.like("del DEL unlink UNLINK"))]),
+            ]),
             "empties a redis database", advice: databaseAdvice),
         Rule(
             "mongo", .destructiveDB, "mongosh", when: .destructiveSQL, "drops or empties collections", advice: databaseAdvice),
@@ -194,6 +228,44 @@ extension RuleTable {
             advice: databaseAdvice),
         Rule(
             "alembic", .destructiveDB, "alembic downgrade", when: .operand(.like("base")), "drops all tables",
+            advice: databaseAdvice),
+        Rule(
+            "flask-downgrade", .destructiveDB, "flask db downgrade", when: .operand(.like("base")), "drops all tables",
+            advice: databaseAdvice),
+        Rule(
+            "mix", .destructiveDB, "mix", when: .firstOperand(.like("ecto.drop ecto.reset ash.reset")), "drops a database",
+            advice: databaseAdvice),
+        Rule(
+            "doctrine", .destructiveDB, "console",
+            when: .firstOperand(.like("doctrine:database:drop doctrine:schema:drop d:d:d d:s:d")), "drops a database",
+            advice: databaseAdvice),
+        Rule(
+            "dotnet-ef", .destructiveDB, "dotnet ef database drop", unless: .option("--dry-run"), "drops a database",
+            advice: databaseAdvice),
+        Rule(
+            "wp-db", .destructiveDB, "wp db reset|drop|clean", "drops a database", advice: databaseAdvice),
+        Rule(
+            "drush", .destructiveDB, "drush sql:drop|sql-drop|site:install|si", "drops a database", advice: databaseAdvice),
+        Rule(
+            "flyway", .destructiveDB, "flyway", when: .operand(.like("clean")), "drops all tables", advice: databaseAdvice),
+        Rule(
+            "liquibase", .destructiveDB, "liquibase", when: .operand(.like("drop-all dropAll")), "drops all tables",
+            advice: databaseAdvice),
+        Rule(
+            "django-admin", .destructiveDB, "django-admin", when: .firstOperand(.like("flush")), "empties a database",
+            advice: databaseAdvice),
+        Rule(
+            "supabase", .destructiveDB, "supabase db reset", "drops a database", advice: databaseAdvice),
+        Rule(
+            "heroku-pg", .destructiveDB, "heroku", when: .firstOperand(.like("pg:reset pg:destroy")), "drops a database",
+            advice: databaseAdvice),
+        Rule(
+            "bq-rm", .destructiveDB, "bq rm", "drops tables", advice: databaseAdvice),
+        Rule(
+            "influx-delete", .destructiveDB, "influx bucket|delete delete", "deletes a bucket", advice: databaseAdvice),
+        Rule(
+            "elastic-delete", .destructiveDB, "curl",
+            when: .all([.optionValue("-X --request", .like("DELETE")), .operand(.like("*:9200/*"))]), "deletes an index",
             advice: databaseAdvice),
         Rule(
             "etcd", .destructiveDB, "etcdctl del", "deletes keys", advice: databaseAdvice),

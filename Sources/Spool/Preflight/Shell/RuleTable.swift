@@ -4,7 +4,7 @@
 enum RuleTable {
     static let rows: [Rule] = files + disks + services + network + privilege + git + clusters + databases + interactive
     /// Changes whenever a rule or the evaluator does; part of every cache key.
-    static let version = 4
+    static let version = 5
 
     private static let deletionAdvice =
         "Delete only what the block made itself (mktemp -d), or a literal build folder; or waive this with a reason"
@@ -37,7 +37,8 @@ enum RuleTable {
         Rule(
             "rsync-delete", .destructiveFS, "rsync",
             when: .all([
-                .option(deletingOptions), .lastOperand(.undisposable),
+                .option(deletingOptions),
+                .any([.lastOperand(.undisposable), .lastOperand(.remote(.anything)), .lastOperand(.like("rsync://*"))]),
             ]), unless: .option("-n --dry-run --list-only"), "deletes whatever the source does not have",
             advice: "Look at it with --dry-run first, or sync into a build folder"),
         Rule(
@@ -47,8 +48,48 @@ enum RuleTable {
             "aws-s3-sync", .destructiveFS, "aws s3 sync", when: .option("--delete"), unless: .option("--dryrun"),
             "deletes whatever the source does not have", advice: "Look at it with --dryrun first"),
         Rule(
-            "gsutil-rm", .destructiveFS, "gsutil", when: .any([.firstOperand(.like("rm rb")), .optionValue("-m", .like("rm"))]),
+            "gsutil-rm", .destructiveFS, "gsutil",
+            when: .any([
+                .firstOperand(.like("rm rb")), .optionValue("-m", .like("rm")),
+                .all([.operand(.like("rsync")), .option("-d")]),
+            ]), unless: .option("-n"),
             "deletes objects of a bucket", advice: "List them first, or waive this with a reason"),
+        Rule(
+            "gcloud-storage-rm", .destructiveFS, "gcloud storage rm", "deletes objects of a bucket",
+            advice: "List them first, or waive this with a reason"),
+        Rule(
+            "s3cmd", .destructiveFS, "s3cmd del|rm|rb", unless: .option("-n --dry-run"), "deletes objects of a bucket",
+            advice: "Look at it with --dry-run first, or waive this with a reason"),
+        Rule(
+            "minio", .destructiveFS, "mc|mcli rm|rb", when: .option("-r --recursive --force"),
+            unless: .option("--fake --dry-run"),
+            "deletes objects of a bucket", advice: "List them first, or waive this with a reason"),
+        Rule(
+            "aws-s3-mv", .destructiveFS, "aws s3 mv", when: .option("--recursive"), unless: .option("--dryrun"),
+            "deletes whatever it has copied", advice: "Look at it with --dryrun first"),
+        Rule(
+            "rsync-remove-source", .destructiveFS, "rsync",
+            when: .all([.option("--remove-source-files --remove-sent-files"), .firstOperand(.undisposable)]),
+            unless: .option("-n --dry-run --list-only"), "deletes whatever it has copied",
+            advice: "Look at it with --dry-run first, or copy and keep the source"),
+        Rule(
+            "tar-remove", .destructiveFS, "tar|bsdtar", when: .option("--remove-files"), "deletes whatever it has packed",
+            advice: deletionAdvice),
+        Rule(
+            "zip-move", .destructiveFS, "zip", when: .all([.option("-m --move"), .operand(.undisposable)]),
+            "deletes whatever it has packed", advice: deletionAdvice),
+        Rule(
+            "subvolume", .destructiveFS, "btrfs subvolume|sub|su delete|del", "deletes a subvolume and what is in it",
+            advice: deletionAdvice),
+        Rule(
+            "backups", .destructiveFS, "restic|borg|rustic|kopia forget|prune|delete", unless: .option("-n --dry-run"),
+            "deletes backups", advice: "Look at it with --dry-run first, or waive this with a reason"),
+        Rule(
+            "userdel", .destructiveFS, "userdel|deluser", when: .option("-r --remove --remove-home --remove-all-files"),
+            "deletes a user's files", advice: "Keep them, or waive this with a reason"),
+        Rule(
+            "podman-reset", .destructiveFS, "docker system reset", "deletes all containers, images and volumes",
+            advice: "Name what the block made itself, or waive this with a reason"),
         Rule(
             "rclone", .destructiveFS, "rclone delete|purge|sync|deletefile|rmdirs|cleanup", unless: .option("-n --dry-run"),
             "deletes files of a remote", advice: "Look at it with --dry-run first"),
@@ -73,6 +114,22 @@ enum RuleTable {
             "delete-control", .sensitivePathWrite, "rm|unlink|rmdir|truncate|shred|mv",
             when: .operand(.spoolControl), "removes what the spool is run by",
             advice: "Change the spool's settings by hand, or by the command `flowspool`; no prompt decides about the next one"),
+        Rule(
+            "steer", .sensitivePathWrite, "flowspool approve|resume|reject|cancel|retry|prune", unless: .option("--help -h"),
+            "decides about jobs in a person's place", advice: steerAdvice),
+        Rule(
+            "nested-run", .sensitivePathWrite, "flowspool exec|pipeline|watch",
+            when: .option(
+                "--profile --config --warn-mode --warn-gate --max-retries --retry-max --fail-fast-threshold --max-total-failures "
+                    + "--skip-mini"), unless: .option("--help -h --dry-run"), "runs prompts by rules of its own",
+            advice: "Drop them into the spool, whose policy then holds"),
+        Rule(
+            "ledger", .sensitivePathWrite, "sqlite3", when: .firstOperand(.spoolControl), unless: .option("-readonly"),
+            "opens the spool's ledger", advice: "Ask `flowspool list --json` and `show --json`"),
+        Rule(
+            "mv-system", .sensitivePathWrite, "mv",
+            when: .all([.operands(2), .firstOperand(.sensitive), .not(.lastOperand(.sensitive))]),
+            "moves a file of the system, or of someone's login, away", advice: sensitiveAdvice),
         Rule(
             // With --delete the finding is `rsync-delete`, and one is enough.
             "write-rsync", .sensitivePathWrite, "rsync", when: .all([.operands(2), .lastOperand(.sensitive)]),
@@ -115,11 +172,18 @@ enum RuleTable {
     private static let deletingOptions =
         "--delete --delete-before --delete-during --delete-after --delete-delay --delete-excluded --del --delete-missing-args"
 
+    private static let steerAdvice =
+        "Leave it to whoever looks after the spool: what waits for a yes, or was halted, waits for a person"
+
     static let sensitiveAdvice = "Write inside the repository, or waive this with a reason if the change is meant"
 
     static let disks: [Rule] = [
         Rule(
-            "mkfs", .destructiveDisk, "mkfs|mkswap", when: .operand(.not(.plainFile)), unless: .option("-n -N --help -V"),
+            "mkfs", .destructiveDisk, "mkfs|mkswap", when: .operand(.not(.plainFile)),
+            unless: .any([.option("--help -V"), .all([.option("-n"), .optionValue("-t --type", .like("ext2 ext3 ext4"))])]),
+            "makes a file system, which erases what was there", advice: diskAdvice),
+        Rule(
+            "mkfs-ext", .destructiveDisk, "mkfs.ext", when: .operand(.not(.plainFile)), unless: .option("-n --help -V"),
             "makes a file system, which erases what was there", advice: diskAdvice),
         Rule(
             "mkfs-vfat", .destructiveDisk, "mkfs.vfat|mkfs.xfs|mkfs.ntfs", when: .operand(.not(.plainFile)),

@@ -130,7 +130,8 @@ public struct ShellAnalyzer: Sendable {
         let budget = ShellBudget(limits)
         func walked(_ statements: [ShellStatement]) -> (CachedReport, isLasting: Bool?) {
             budget.beginWalk()
-            let (findings, commands) = Self.findings(for: statements, text: text, book, budget, folder: block.folder)
+            let (findings, commands) = Self.findings(
+                for: statements, text: text, book, budget, shell: block.shell, folder: block.folder)
             return (report(findings, commands, text), budget.shortage != .time)
         }
         switch parser.parse(text, meanwhile: meanwhile) {
@@ -158,9 +159,9 @@ public struct ShellAnalyzer: Sendable {
     /// The pure part: what a tree may do, without secrets.
     static func findings(
         for statements: [ShellStatement], text: String, _ book: RuleBook, _ budget: ShellBudget = ShellBudget(),
-        folder: String? = nil
+        shell: Block.Shell = .bash, folder: String? = nil
     ) -> ([CachedFinding], commands: Set<String>) {
-        let evaluator = ShellEvaluator(rules: book, budget: budget, folder: folder.map { ShellValue($0) })
+        let evaluator = ShellEvaluator(rules: book, budget: budget, shell: shell, folder: folder.map { ShellValue($0) })
         evaluator.evaluate(statements)
         var columns = CharacterColumns(text)
         var findings = evaluator.hits.map { hit in

@@ -54,7 +54,7 @@ struct ShellFunctions: Sendable {
 struct ShellEnvironment: Sendable {
     var variables: [String: ShellVariable] = [:]
     var functions: [String: ShellFunctions] = [:]
-    /// Text of each alias; used only after `shopt -s expand_aliases`.
+    /// Text of each alias; bash uses them only after `shopt -s expand_aliases`, other shells at once.
     var aliases: [String: ShellValue] = [:]
     var expandsAliases = false
     /// nil: the folder that the block starts in.

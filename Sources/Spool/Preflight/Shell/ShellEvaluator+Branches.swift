@@ -72,6 +72,16 @@ extension ShellEvaluator {
         return output
     }
 
+    /// Runs the condition of an `if` or a loop: in a function that it calls, an error ends nothing either. Where it is a `cd`, that has
+    /// been tested.
+    func runCondition(_ condition: [ShellStatement]) -> [ShellValue] {
+        var output = [ShellValue()]
+        for statement in condition where !budget.isSpent {
+            add(Self.isFolderChange(statement) ? run(statement) : runWhereErrorsEndNothing(statement), to: &output)
+        }
+        return output
+    }
+
     /// Whether a part of `a && b` hardly ever fails, so that what stands behind it is what happens.
     private func isSure(_ statement: ShellStatement) -> Bool {
         guard case .call(_, let words)? = statement.command, let name = words.first?.plainText else { return false }
@@ -107,7 +117,7 @@ extension ShellEvaluator {
         _ condition: [ShellStatement], _ then: [ShellStatement], _ otherwise: [ShellStatement]
     ) -> [ShellValue] {
         let start = environment
-        let output = run(condition)
+        let output = runCondition(condition)
         let passed = environment
         var failed = environment
         failed.enter(start.allFolders)

@@ -92,6 +92,9 @@ extension ShellEvaluator {
     private func setErrorHandling(_ arguments: [ShellValue]) {
         for (index, argument) in arguments.enumerated() {
             guard let sign = argument.text.first, sign == "-" || sign == "+", argument.text != "--" else { continue }
+            if argument.text.hasSuffix("o"), index + 1 < arguments.count, arguments[index + 1].text == "posix" {
+                environment.expandsAliases = sign == "-"
+            }
             let isNamed = argument.text.hasSuffix("o") && index + 1 < arguments.count && arguments[index + 1].text == "errexit"
             if isNamed || argument.text.contains("e") { environment.goesOnAfterErrors = sign == "+" }
         }
@@ -159,14 +162,15 @@ extension ShellEvaluator {
                 guard let code = content(of: source) else { continue }
                 let name = ShellPath(source).components.last ?? ""
                 let path = ShellPath(destination, in: environment.folder)
-                files[path.key] = code
-                files[path.key + "/" + name] = code
+                let known = key(of: path)
+                files[known] = code
+                files[known + "/" + name] = code
                 // Moved into a folder of programs, it is run by its bare name.
                 let last = path.components.last ?? ""
                 if path.components.contains(where: { $0 == "bin" || $0 == "sbin" }) {
                     files["bin:" + (last == "bin" || last == "sbin" ? name : last)] = code
                 }
-                if call.name == "mv" { files[ShellPath(source, in: environment.folder).key] = nil }
+                if call.name == "mv" { files[key(of: ShellPath(source, in: environment.folder))] = nil }
             }
         default: break
         }

@@ -91,7 +91,7 @@ extension ShellEvaluator {
             let excerpt = "\(redirect.operation.rawValue) \(value.shown)"
             // A redirection to `/` itself writes nothing: `<owner>/<repo>` looks like one.
             if path.isSensitive, !path.isRoot { hit(rules.sensitiveRedirect, at: redirect.position, excerpt: excerpt) }
-            if path.isDevice { hit(rules.deviceRedirect, at: redirect.position, excerpt: excerpt) }
+            if path.isDevice || value.isNamedAsDevice { hit(rules.deviceRedirect, at: redirect.position, excerpt: excerpt) }
         }
     }
 
@@ -114,9 +114,11 @@ extension ShellEvaluator {
 
     /// What the block has put into a file, if it has.
     func content(of value: ShellValue) -> [ShellValue]? {
-        let path = ShellPath(value, in: environment.folder)
-        return files[path.key]
+        files[key(of: ShellPath(value, in: environment.folder))]
     }
+
+    /// Under which name the content of a file is kept.
+    func key(of path: ShellPath) -> String { startFolder == nil ? path.keyInRepo : path.key }
 
     func write(_ output: [ShellValue], to value: ShellValue, appending: Bool) {
         let path = ShellPath(value, in: environment.folder)
@@ -124,10 +126,11 @@ extension ShellEvaluator {
         // A program put into a folder of the path is run by its bare name.
         let folder = path.components.dropLast().last
         if folder == "bin" || folder == "sbin", let name = path.components.last { files["bin:" + name] = output }
-        if appending, files[path.key] != nil {
-            add(output, to: &files[path.key, default: []])
+        let known = key(of: path)
+        if appending, files[known] != nil {
+            add(output, to: &files[known, default: []])
         } else {
-            files[path.key] = output
+            files[known] = output
         }
     }
 
@@ -253,7 +256,11 @@ extension ShellEvaluator {
                     ?? executeProgram(first, written, words, at: position, isHandedOn: isHandedOn)
             }
         }
-        if environment.expandsAliases, !isProgram, let alias = environment.aliases[written] {
+        if environment.expandsAliases, !isProgram, let alias = environment.aliases[written],
+            // `alias ls='ls -l'`: the name in its own text is the program.
+            aliasesUsed.insert(written).inserted
+        {
+            defer { aliasesUsed.remove(written) }
             return runCode([Self.spaced([alias] + words.dropFirst().map(Self.quoted))], as: "alias")
         }
         return executeProgram(first, written, words, at: position, isHandedOn: isHandedOn)
@@ -263,7 +270,7 @@ extension ShellEvaluator {
         _ first: ShellValue, _ written: String, _ words: [ShellValue], at position: ShellPosition, isHandedOn: Bool
     ) -> [ShellValue] {
         let path = ShellPath(first, in: environment.folder)
-        if written.contains("/"), let code = files[path.key] { return runFile(code, words, at: position) }
+        if written.contains("/"), let code = files[key(of: path)] { return runFile(code, words, at: position) }
         if written.contains("/"), isOfUnpackedDownload(first) {
             hit(rules.downloadRun, at: position, excerpt: Self.spaced(words).shown)
         }
@@ -320,7 +327,7 @@ extension ShellEvaluator {
             _ = execute(Array(words.dropFirst()), at: position)
         }
         let path = ShellPath(first, in: environment.folder)
-        if let code = files[path.key] { return runFile(code, words, at: position) }
+        if let code = files[key(of: path)] { return runFile(code, words, at: position) }
         // `"$bin/psql"`: the last part of the path is the program.
         if case .text(let tail)? = first.pieces.last, let slash = tail.lastIndex(of: "/"), !tail.hasSuffix("/") {
             let name = String(tail[tail.index(after: slash)...])

@@ -22,16 +22,16 @@ extension ShellEvaluator {
             }
             let text = coded(code)
             let place = place(of: text)
-            let statements: [ShellStatement]
-            do throws(ShellSyntaxError) {
-                statements = try NestedShellParser.parse(text, base: place ?? .start)
-            } catch {
-                // Text that is no shell code fails when it is run; text that is too deep to follow is not passed.
-                if error.isTooDeep { budget.end(.depth) }
+            let (statements, fault) = NestedShellParser.parseBeginning(text, base: place ?? .start)
+            // What is too deep to follow is not passed.
+            if fault?.isTooDeep ?? false {
+                budget.end(.depth)
                 continue
             }
             let outer = (pinned, self.text)
             if place == nil, pinned == nil { pinned = sources.last?.words.first?.position }
+            // The shell may know what this parser does not; and what stands before the fault is run in any case.
+            if let fault { hit(rules.unreadable, at: fault.position, excerpt: "\(name): \(fault.message)") }
             texts += 1
             self.text = texts
             for output in run(statements) where !outputs.contains(output) { outputs.append(output) }
@@ -95,16 +95,30 @@ extension ShellEvaluator {
         }
         var output = [ShellValue()]
         for code in codes.prefix(8) {
-            let firstLine = code.text.prefix { $0 != "\n" }
-            let interpreter = EmbeddedCode.Language.named(in: String(firstLine))
-            if let interpreter {
+            let firstLine = String(code.text.prefix { $0 != "\n" })
+            if let interpreter = EmbeddedCode.Language.named(in: firstLine) {
                 judge(code, interpreter, at: position)
-            } else {
-                output = inFrame(Array(words.dropFirst()), name: words.first) { runCode([code], as: "file") }
+            } else if let shell = Self.shell(namedIn: firstLine) {
+                output = inFrame(Array(words.dropFirst()), name: words.first) {
+                    environment.expandsAliases = Self.expandsAliases(shell)
+                    return runCode([code], as: "file")
+                }
             }
         }
         return output
     }
+
+    /// The shell that a script's `#!` line names, `bash` without one; nil for another interpreter.
+    private static func shell(namedIn line: String) -> String? {
+        guard line.hasPrefix("#!") else { return "bash" }
+        let words = line.dropFirst(2).split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == "/" })
+        return words.map(String.init).first {
+            $0 == "bash" || $0 == "fish" || CommandGrammar.canonical[$0] == ["sh"] || $0 == "sh"
+        }
+    }
+
+    /// Whether a shell of this name expands aliases where nobody types.
+    static func expandsAliases(_ shell: String) -> Bool { shell != "bash" && shell != "rbash" && shell != "fish" }
 
     /// Whether a script may be one of those that were just unpacked: it is none of the block's own, and is named as a script is.
     func isOfUnpackedDownload(_ script: ShellValue) -> Bool {
@@ -125,13 +139,24 @@ extension ShellEvaluator {
     func runShellInput(_ call: ShellCall) -> [ShellValue] {
         let texts = streams.input.texts
         guard !texts.isEmpty else { return [.unknown("$(\(call.name))")] }
-        if streams.input.taints.contains(.download) { hit(rules.downloadRun, at: call.position, excerpt: call.shown) }
+        if streams.input.taints.contains(.download) {
+            hit(rules.downloadRun, at: call.position, excerpt: call.shown)
+        } else if texts.contains(where: Self.isMadeByProgram) {
+            hit(rules.generatedRun, at: call.position, excerpt: call.shown)
+        }
         for text in texts { checkPlaceholders(inDocument: text, at: call.position) }
         let outer = streams
         defer { streams = outer }
         // What the shell reads is its script; a command in it that reads gets the rest of that.
         streams.input = .text([.unknown("rest of the script")])
         return inFrame(call.operands, name: nil) { runCode(texts, as: call.name) }
+    }
+
+    /// Whether text is what a program has printed of which nothing is known: `awk … | sh`. What is read from a file or held in a
+    /// variable stands somewhere, for anybody to see.
+    private static func isMadeByProgram(_ text: ShellValue) -> Bool {
+        guard case .unknown(let name, _)? = text.pieces.first else { return false }
+        return name.hasPrefix("$(")
     }
 
     /// Runs an interpreter; nil if the call is none.
@@ -189,6 +214,11 @@ extension ShellEvaluator {
 
     private func runShell(_ call: ShellCall) -> [ShellValue] {
         if call.has(["--version", "--help", "-n"]) { return [.unknown("$(\(call.name))")] }
+        let outer = environment.expandsAliases
+        defer { environment.expandsAliases = outer }
+        environment.expandsAliases =
+            Self.expandsAliases(call.written.first.map { ShellPath($0).components.last ?? "" } ?? "") || call.has(["--posix"])
+            || call.options.contains { $0.name == "-o" && $0.value?.text == "posix" }
         if call.options.contains(where: { $0.name == "-o" && $0.value?.text == "noexec" }) { return [ShellValue()] }
         let operands = call.operands
         if call.has(["-c", "--command"]) {
@@ -220,6 +250,9 @@ extension ShellEvaluator {
             if finding.deletes.contains(where: { isUndisposable($0) }) || finding.deletesMany {
                 hit(rules.embeddedDeletion, at: position, excerpt: EmbeddedCode.excerpt(text))
             }
+        }
+        if SQLText.isDestructive(finding.statements) {
+            hit(rules.embeddedSQL, at: position, excerpt: EmbeddedCode.excerpt(text))
         }
         if finding.runsDownload { hit(rules.downloadRun, at: position, excerpt: EmbeddedCode.excerpt(text)) }
         if finding.reads, streams.input.isTerminal {

@@ -20,14 +20,17 @@ struct WrapperRow: Sendable {
 
     static let rows: [WrapperRow] = [
         WrapperRow(
-            command: "sudo|doas", takesAssignments: true, excuses: ["-l", "-v", "-k", "-K", "-V", "--list", "--validate"]),
+            command: "sudo|doas|run0", takesAssignments: true, excuses: ["-l", "-v", "-k", "-K", "-V", "--list", "--validate"]),
         WrapperRow(command: "env", takesAssignments: true, codeOptions: ["-S", "--split-string"]),
         WrapperRow(command: "command", excuses: ["-v", "-V"]),
         WrapperRow(
             command: "builtin|exec|nohup|setsid|busybox|toybox|fakeroot|eatmydata|caffeinate|time|gtime|nice|ionice|stdbuf|strace"
                 + "|ltrace|nsenter|unshare|setpriv|systemd-run|systemd-inhibit|xvfb-run|sshpass|unbuffer|torsocks|proxychains"
                 + "|proxychains4|entr|firejail|tini|dumb-init|pkexec|catchsegv|ccache|dbus-run-session|linux32|linux64|setarch"
-                + "|pdm-run|rtk|doppler-run|valgrind|perf-stat"),
+                + "|pdm-run|rtk|doppler-run|valgrind|perf-stat|chronic|numactl|lxc-attach"),
+        WrapperRow(command: "perf stat|record"), WrapperRow(command: "sg", skip: 1, codeOptions: ["-c"]),
+        WrapperRow(command: "pdsh", joins: true),
+        WrapperRow(command: "screen", joins: true, excuses: ["-r", "-R", "-x", "-l", "-X"]),
         WrapperRow(command: "timeout|gtimeout|taskset|chrt|chroot|gosu|su-exec|s6-setuidgid|faketime|autossh-x", skip: 1),
         WrapperRow(command: "flock", skip: 1, codeOptions: ["-c", "--command"]),
         WrapperRow(command: "cross-env|dotenvx|dotenv", takesAssignments: true),
@@ -37,6 +40,7 @@ struct WrapperRow: Sendable {
         WrapperRow(command: "npx|bunx", codeOptions: ["-c", "--call"]),
         WrapperRow(command: "poetry|pipenv|uv|pdm|hatch|rye|conda|mamba|micromamba|doppler|op|devbox|heroku|bun run"),
         WrapperRow(command: "hatch env", skip: 1), WrapperRow(command: "uvx|pipx run"),
+        WrapperRow(command: "npm exec|x", codeOptions: ["-c", "--call"]),
         WrapperRow(command: "bundle|npm|pnpm|yarn|mise exec"), WrapperRow(command: "pnpm|yarn|bun dlx|x"),
         WrapperRow(command: "direnv|aws-vault|chamber exec", skip: 1),
         WrapperRow(command: "docker exec", skip: 1, inputOptions: ["-i", "--interactive"]),
@@ -74,6 +78,15 @@ extension ShellEvaluator {
         case "nix": return runNix(call)
         case "ansible": return runAnsible(call)
         case "git" where call.operands.first?.text == "submodule": return runForeach(call)
+        case "fd", "fdfind": return runFd(call)
+        case "tmux": return runTmux(call)
+        case "salt" where call.operands.count > 2 && call.operands[1].text.hasPrefix("cmd."):
+            return runEach([call.operands[2]], as: "salt")
+        // Both run a program of the project by its name.
+        case "pnpm", "yarn":
+            if let name = call.operands.first?.text, Self.projectPrograms.contains(name) {
+                return execute(Array(call.words.drop { $0.text != name }), at: call.position, isProgram: true)
+            }
         case "hyperfine": return runEach(call.operands, as: "hyperfine")
         case "at", "batch": return inOtherProcess { runCode(streams.input.texts, as: call.name) }
         default: break
@@ -118,6 +131,10 @@ extension ShellEvaluator {
                 return runShellInput(call)
             }
             return nil
+        }
+        if call.name == "docker", let program = call.value(of: ["--entrypoint"]) {
+            words = Array(call.operands.dropFirst(verbs))
+            words[0] = program
         }
         let outer = streams
         defer { streams = outer }
@@ -173,6 +190,33 @@ extension ShellEvaluator {
             add(execute(filled, at: call.position, isHandedOn: true, isProgram: true), to: &output)
         }
         return output
+    }
+
+    private static let projectPrograms: Set<String> = [
+        "prisma", "rimraf", "del-cli", "sequelize", "typeorm", "knex", "drizzle-kit", "mikro-orm", "wrangler", "vercel",
+        "netlify",
+        "kill-port", "firebase", "serverless", "cdk",
+    ]
+
+    /// `fd PATTERN -x CMD`: what it lists is somewhere below the folder.
+    private func runFd(_ call: ShellCall) -> [ShellValue]? {
+        let starts: Set<String> = ["-x", "-X", "--exec", "--exec-batch"]
+        guard let index = call.words.firstIndex(where: { starts.contains($0.text) }) else { return nil }
+        let words = Array(call.words[(index + 1)...].prefix { $0.text != ";" })
+        let listed = ShellValue([.glob("*")])
+        let isMarked = words.contains { $0.text.contains("{}") }
+        return handOn(words, items: [listed], marker: isMarked ? "{}" : nil, call)
+    }
+
+    /// `tmux new-session -d CODE`, `tmux send-keys -t NAME CODE Enter`: a shell runs it.
+    private func runTmux(_ call: ShellCall) -> [ShellValue]? {
+        let verbs: Set<String> = [
+            "new", "new-session", "neww", "new-window", "splitw", "split-window", "send", "send-keys", "respawn-pane",
+            "run-shell",
+        ]
+        guard let verb = call.operands.first?.text, verbs.contains(verb) else { return nil }
+        let words = call.operands.dropFirst().filter { !["Enter", "C-m", "C-c"].contains($0.text) }
+        return words.isEmpty ? nil : runEach([Self.spaced(words)], as: "tmux")
     }
 
     private func runParallel(_ call: ShellCall) -> [ShellValue] {
@@ -262,12 +306,14 @@ extension ShellEvaluator {
     }
 
     private func runKubectl(_ call: ShellCall) -> [ShellValue]? {
-        guard let verb = call.operands.first?.text, ["exec", "run", "debug"].contains(verb) else { return nil }
+        guard let verb = call.operands.first?.text, ["exec", "run", "debug", "rsh"].contains(verb) else { return nil }
         let outer = streams
         defer { streams = outer }
         if !call.has(["-i", "--stdin"]) { streams.input = .closed }
         let dash = call.words.firstIndex { $0.text == "--" }
-        let words = dash.map { Array(call.words[($0 + 1)...]) } ?? (verb == "exec" ? Array(call.operands.dropFirst(2)) : [])
+        let words =
+            dash.map { Array(call.words[($0 + 1)...]) }
+            ?? (verb == "exec" || verb == "rsh" ? Array(call.operands.dropFirst(2)) : [])
         return words.isEmpty ? nil : execute(words, at: call.position, isProgram: true)
     }
 

@@ -49,6 +49,8 @@ final class ShellEvaluator {
     var holes: [ShellPiece] = []
     var holeIndices: [ShellPiece: Int] = [:]
     var calls: [String] = []
+    /// Aliases whose text is being run.
+    var aliasesUsed: Set<String> = []
     var traps: [[ShellValue]] = []
     /// Assignments since the first trap, for code that runs when the block ends.
     var assignedLater: [String: ShellVariable] = [:]
@@ -59,12 +61,15 @@ final class ShellEvaluator {
     /// The innermost function's variables before `local` hid them.
     var locals: [[String: ShellVariable?]] = []
 
-    /// - Parameter folder: where the block runs; nil: the root of the repository.
-    init(rules: RuleBook, budget: ShellBudget = ShellBudget(), folder: ShellValue? = nil) {
+    /// - Parameters:
+    ///   - shell: what runs the block.
+    ///   - folder: where the block runs; nil: the root of the repository.
+    init(rules: RuleBook, budget: ShellBudget = ShellBudget(), shell: Block.Shell = .bash, folder: ShellValue? = nil) {
         self.rules = rules
         self.budget = budget
         startFolder = folder
         environment.folder = folder
+        environment.expandsAliases = Self.expandsAliases(shell.rawValue)
     }
 
     /// Judges a whole block.
@@ -145,7 +150,7 @@ final class ShellEvaluator {
         case .group(let body)?: return run(body)
         case .conditional(let condition, let then, let otherwise)?:
             return choose(condition, then, otherwise ?? [])
-        case .loop(let condition, let body)?: return loop { joined(run(condition), run(body)) }
+        case .loop(let condition, let body)?: return loop { joined(runCondition(condition), run(body)) }
         case .iteration(let name, let items, let body, let isSelect)?:
             return iterate(name, items, body, isSelect: isSelect, at: statement.position)
         case .countedLoop(let words, let body)?:
@@ -157,6 +162,9 @@ final class ShellEvaluator {
         case .function(let name, let body)?:
             let identity = ShellFunctionIdentity(text: text, position: statement.position)
             environment.functions[name] = ShellFunctions(definitions: [ShellFunction(body: body, identity: identity)])
+            if Self.isForkBomb(name, body) {
+                hit(rules.forkBomb, at: statement.position, excerpt: "\(name)() { \(name) | \(name) & }")
+            }
             return [ShellValue()]
         case .declaration(let variant, let arguments)?: return declare(variant, arguments)
         case .evaluation(let words)?:
@@ -167,7 +175,20 @@ final class ShellEvaluator {
         }
     }
 
-    private static func isFolderChange(_ statement: ShellStatement) -> Bool {
+    /// `f() { f | f & }`
+    private static func isForkBomb(_ name: String, _ body: ShellStatement) -> Bool {
+        func calls(_ statement: ShellStatement) -> Bool {
+            guard case .call(_, let words)? = statement.command else { return false }
+            return words.first?.plainText == name
+        }
+        guard case .group(let statements)? = body.command else { return false }
+        return statements.contains { statement in
+            guard case .pipe(let left, let right)? = statement.command else { return false }
+            return calls(left) && calls(right)
+        }
+    }
+
+    static func isFolderChange(_ statement: ShellStatement) -> Bool {
         guard case .call(_, let words)? = statement.command, let name = words.first?.plainText else { return false }
         return name == "cd" || name == "pushd" || name == "popd"
     }
@@ -193,7 +214,11 @@ final class ShellEvaluator {
 
     /// Whether what is at a path may be deleted without a warning.
     func isDisposable(_ path: ShellPath) -> Bool {
-        path.isDisposable(made: made) && (links.isEmpty || !path.parents.contains(where: links.contains))
+        guard path.isDisposable(made: made) else { return false }
+        if links.isEmpty { return true }
+        // `rm -rf link` takes the link away; `rm -rf link/` what is behind it.
+        if path.leadsThroughItself, path.hasWildcard || links.contains(path.text) { return false }
+        return !path.parents.contains(where: links.contains)
     }
 
     /// Does it for each folder that the block may be in.

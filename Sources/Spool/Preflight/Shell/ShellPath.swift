@@ -9,6 +9,10 @@ struct ShellPath: Sendable {
     /// `text` with the name of each unknown in its place: tells one unknown path from another.
     let key: String
     let isScratch: Bool
+    /// Below `$REPO_ROOT`, which flowspool sets.
+    let isInRepo: Bool
+    /// A slash stands at the end: where it is a link, what is behind that is meant.
+    let leadsThroughItself: Bool
     private let hasGlob: Bool
     /// Index of the first component that holds a wildcard or an unknown.
     private let firstOpen: Int
@@ -37,7 +41,10 @@ struct ShellPath: Sendable {
         if !isAnchored, let folder { whole = folder + ShellValue("/") + value }
         if whole.size > Self.bytesMax { whole = .unknown("a path of \(whole.size) bytes") }
         if case .unknown(_, let taints)? = whole.pieces.first { isScratch = taints.contains(.scratch) } else { isScratch = false }
+        if case .unknown("$REPO_ROOT", _)? = whole.pieces.first { isInRepo = true } else { isInRepo = false }
         hasGlob = whole.hasGlob
+        leadsThroughItself =
+            value.pieces.last.map { if case .text(let text) = $0 { text.hasSuffix("/") } else { false } } ?? false
         let raw = whole.text
         var parts: [String] = []
         for part in raw.split(separator: "/") where part != "." {
@@ -58,6 +65,9 @@ struct ShellPath: Sendable {
         firstOpen =
             parts.firstIndex { $0.contains { $0 == ShellValue.hole || $0 == "*" || $0 == "?" || $0 == "[" } } ?? parts.count
     }
+
+    /// What tells this path from another where the repo root is the folder that relative paths begin in.
+    var keyInRepo: String { isInRepo ? components.dropFirst().joined(separator: "/") : key }
 
     /// Folders that tools make and remake: deleting one of them is no loss.
     static let buildFolders: Set<String> = [
@@ -82,9 +92,11 @@ struct ShellPath: Sendable {
             }
             return false
         }
-        guard isRelative, !text.contains(ShellValue.hole) else { return false }
-        guard let index = components.firstIndex(where: { Self.buildFolders.contains($0) }) else { return false }
-        return index < firstOpen
+        // What is known of a path below the repo root begins behind that.
+        let known = components[(isInRepo ? 1 : 0)...]
+        guard isRelative || isInRepo, !known.contains(where: { $0.contains(ShellValue.hole) }) else { return false }
+        guard let index = known.firstIndex(where: { Self.buildFolders.contains($0) }) else { return false }
+        return !known[...index].contains { $0.contains { "*?[".contains($0) } }
     }
 
     private static let systemFolders: Set<String> = [

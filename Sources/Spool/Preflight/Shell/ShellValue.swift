@@ -220,3 +220,20 @@ struct ShellValue: Sendable, Hashable {
         return result
     }
 }
+
+extension ShellValue {
+    /// `$DEV`, `$DISK`, `$target_device`: it begins with an unknown whose name says that it is a device.
+    var beginsAsDevice: Bool {
+        guard case .unknown(let name, _)? = pieces.first else { return false }
+        let upper = name.uppercased()
+        if upper.contains("DEVICE") || upper.contains("DISK") || upper.contains("DRIVE") { return true }
+        return upper.split { !$0.isLetter }.contains { ["DEV", "USB", "SDCARD", "PARTITION", "BLOCKDEV"].contains($0) }
+    }
+
+    /// It is nothing but such an unknown: `> "$DISK"`, and neither `$DISK.log` nor `$DISK_REPORT`.
+    var isNamedAsDevice: Bool {
+        guard case .unknown(let name, _)? = pieces.first, pieces.count == 1 else { return false }
+        let last = name.uppercased().split { !$0.isLetter }.last ?? ""
+        return ["DEV", "DEVICE", "DISK", "DRIVE", "USB", "SDCARD", "PARTITION", "BLOCKDEV"].contains(last)
+    }
+}

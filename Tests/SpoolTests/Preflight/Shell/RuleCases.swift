@@ -10,7 +10,7 @@ struct RuleCase: Sendable {
     var codes: Set<String>
     var block: String
 
-    static let files = ["executed", "files", "machine", "tools", "people", "mixed"]
+    static let files = ["executed", "files", "machine", "tools", "people", "mixed", "reviewed"]
 
     static func read(_ file: String) throws -> [RuleCase] {
         let path = repositoryFile("Tests/ShellCases/\(file).txt")
