@@ -44,7 +44,7 @@ struct Batch: Sendable {
         note { try writeResume(opened, plan, summary) }
         let code = ending.exitCode
         // A person's word is asked for: nobody would learn it otherwise.
-        if code != 0 || ending.held > 0, !isSilent { explain(opened, ending, tally, code) }
+        if code != 0 || ending.held + ending.deferred > 0, !isSilent { explain(opened, ending, tally, code) }
         note { _ = try finish(opened, summary, code: code) }
         return code
     }
@@ -70,9 +70,11 @@ struct Batch: Sendable {
 
     /// The error where the file that says go is not there.
     var goError: FlowspoolError? {
-        guard let goFile, access(goFile, F_OK) != 0 else { return nil }
+        var info = stat()
+        guard let goFile, stat(goFile, &info) != 0 || info.st_mode & S_IFMT == S_IFDIR else { return nil }
         return FlowspoolError(
-            .goMissing, "\(printable(goFile)) does not exist, so nothing was run",
+            .goMissing,
+            "\(printable(goFile)) \(info.st_mode & S_IFMT == S_IFDIR ? "is a folder" : "does not exist"), so nothing was run",
             hint: "`touch \(shellQuoted(goFile))` says go")
     }
 
@@ -188,8 +190,10 @@ struct Batch: Sendable {
         let path = printable(opened.spool.path)
         var text = "\(path): \(ending.ran) started, \(ending.succeeded) succeeded, \(ending.failed) failed"
         text += ending.held > 0 ? ", \(ending.held) held" : ""
+        text += ending.deferred > 0 ? ", \(ending.deferred) waiting for a time" : ""
         text += " (profile \(facts.resolver.base.profile ?? "none"), exit \(code))\n"
         for line in tally.facts.failures { text += "  \(line)\n" }
+        for line in tally.facts.deferred { text += "  \(line)\n" }
         if tally.facts.others > 0 { text += "  and \(tally.facts.others) more\n" }
         let spool = shellQuoted(opened.spool.path)
         switch ending.why {
@@ -213,7 +217,9 @@ struct BatchService: Service {
 
     func run() async throws {
         let opened = session.opened
-        try await HintPump.pumping(folder: opened.spool.path, poll: opened.configuration.poll.asFlag) { pump in
+        try await HintPump.pumping(
+            folder: opened.spool.path, poll: opened.configuration.poll.asFlag, interval: opened.configuration.poll.seconds
+        ) { pump in
             try await reporter.ticking { control.clear(try await session.run(pump)) }
         }
     }

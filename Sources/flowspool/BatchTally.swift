@@ -12,6 +12,8 @@ final class BatchTally: Sendable {
         var failures: [String] = []
         /// Failures that no line is about.
         var others = 0
+        /// A line for each of the first prompts that wait for a time.
+        var deferred: [String] = []
     }
 
     private let state = Mutex(Facts())
@@ -29,6 +31,9 @@ final class BatchTally: Sendable {
                 facts.last = job.name
                 facts.blocked += 1
                 add(job, &facts)
+            case .deferred(let job) where facts.deferred.count < Self.linesMax:
+                let until = job.notBefore.map { " until \(utcText($0, fraction: false))" } ?? ""
+                facts.deferred.append("job \(job.id) \(printable(job.name)): waits\(until): \(printable(job.reason))")
             default: break
             }
         }

@@ -37,6 +37,8 @@ struct ExecCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON document.")
     var json = false
 
+    func validate() throws { try SpoolOptions.refuseEmpty(runDir, "--run-dir") }
+
     func run() async throws {
         try await reportingErrors {
             let setup = try options.choice.setup(command: "exec", timeoutSeconds: try timeout.map(Self.readTimeout))

@@ -29,12 +29,17 @@ final class HintPump: Sendable {
 
     /// Watches `folder` while `body` runs.
     ///
-    /// - Parameter poll: true to poll, false to use inotify whatever the file system; nil: as the file system needs.
-    static func pumping(folder: String, poll: Bool?, _ body: (HintPump) async throws -> Void) async throws {
+    /// - Parameters:
+    ///   - poll: true to poll, false to use inotify whatever the file system; nil: as the file system needs.
+    ///   - interval: how often to poll, in seconds; nil: as a watch does it by itself.
+    static func pumping(
+        folder: String, poll: Bool?, interval: Double?, _ body: (HintPump) async throws -> Void
+    ) async throws {
         let pump = HintPump()
+        let options = interval.map { WatchOptions(pollInterval: .milliseconds(Int64($0 * 1000))) } ?? WatchOptions()
         let source: any EventSource
         do {
-            source = try makeEventSource(folder: folder, poll: poll) { pump.take($0) }
+            source = try makeEventSource(folder: folder, poll: poll, options: options) { pump.take($0) }
         } catch {
             throw FlowspoolError(.unavailable, error.message, hint: error.hint)
         }

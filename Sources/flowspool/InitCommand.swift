@@ -23,6 +23,8 @@ struct InitCommand: AsyncParsableCommand {
     @Flag(help: "Accept a folder that others may write to: whoever can drop a prompt runs commands as you.")
     var allowShared = false
 
+    func validate() throws { try SpoolOptions.refuseEmpty(folder, "the folder") }
+
     func run() async throws {
         try await reportingErrors {
             let path = folder.map { absolutePath($0) } ?? spoolOptions.path

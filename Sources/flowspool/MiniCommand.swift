@@ -42,6 +42,10 @@ struct MiniCommand: AsyncParsableCommand {
             let folder = try MiniFolder(path: root.map(absolutePath) ?? repo + "/" + MiniRecord.folderName)
             let configuration = try PolicyConfiguration.load(flag: options.absoluteConfig, repoRoot: repo)
             try folder.requireOwnSpool()
+            // What is wrong with a profile is said before anything is wiped.
+            for phase in MiniExperiment.Phase.allCases {
+                _ = try MiniPhase(phase: phase, folder: folder, configuration: configuration, repoRoot: repo).expectation
+            }
             // Where somebody runs that spool, nothing has happened to an old pass.
             var locks: MiniLocks? = try MiniLocks(folder)
             // A run that is cut off must not leave an old pass standing.
@@ -78,7 +82,10 @@ private struct MiniLocks {
 
     /// - Throws: `spoolBusy` where somebody does.
     init(_ folder: MiniFolder) throws {
-        guard SpoolFolder.isSpool(folder.spoolPath) else {
+        var info = stat()
+        // A link is removed, and what it leads to is somebody else's.
+        let isLink = lstat(folder.spoolPath, &info) == 0 && info.st_mode & S_IFMT == S_IFLNK
+        guard !isLink, SpoolFolder.isSpool(folder.spoolPath) else {
             (runner, contract) = (nil, nil)
             return
         }
@@ -108,6 +115,12 @@ struct MiniPhase {
         let clock = SystemClock()
         let begin = clock.monotonicMilliseconds()
         let code = try await batch(expectation).run()
+        // A signal, or the machine: nothing is to be learnt from this phase, and nothing more is to be started.
+        guard code != FlowspoolError.Code.unavailable.exitStatus else {
+            throw FlowspoolError(
+                .unavailable, "the mini experiment was stopped in its phase \(phase.rawValue); no pass is recorded",
+                hint: "run `flowspool mini` again")
+        }
         let seconds = Double(clock.monotonicMilliseconds() - begin) / 1000
         let spool = try SpoolFolder.open(at: folder.spoolPath)
         let ledger = try Ledger(path: spool.ledgerPath)

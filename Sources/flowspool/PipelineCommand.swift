@@ -32,7 +32,7 @@ struct PipelineCommand: AsyncParsableCommand {
 
             EXAMPLE
               flowspool pipeline --root prompts --profile production
-              prompt-pipeline --root . --from prompt-02.md --to prompt-03.md --max-retries 0 --exec-mode script
+              prompt-pipeline --root . --from prompt-02.md --to prompt-03.md --max-retries 0
             """)
 
     @Option(help: ArgumentHelp("The folder; it becomes a spool in place (default: the nearest spool).", valueName: "dir"))
@@ -82,6 +82,16 @@ struct PipelineCommand: AsyncParsableCommand {
 
     @Flag(help: "Accept a folder that others may write to: whoever can drop a prompt runs commands as you.")
     var allowShared = false
+
+    func validate() throws {
+        for (flag, value) in [
+            ("--root", root), ("--require-go", requireGo), ("--prompts-file", promptsFile), ("--exec-mode", execMode),
+            ("--from", from),
+            ("--to", to),
+        ] {
+            try SpoolOptions.refuseEmpty(value, flag)
+        }
+    }
 
     func run() async throws {
         try await reportingErrors {

@@ -148,7 +148,8 @@ final class RunReporter: Sendable {
         let entries = state.running.values.sorted { $0.job.id < $1.job.id }.prefix(16)
         let lines: [String] = entries.map { entry in
             let elapsed = Self.seconds(Int(now - entry.since))
-            return text("run", entry.job, "block \(entry.block)/\(entry.blocks)  \(elapsed)")
+            // A line that wraps would not be cleared as a whole.
+            return Terminal.fit(text("run", entry.job, "block \(entry.block)/\(entry.blocks)  \(elapsed)"), width: Terminal.width)
         }
         try? StandardOutput.write(lines.joined(separator: "\n") + "\n")  // As above.
         state.shown = lines.count

@@ -70,8 +70,10 @@ struct OpenedSpool: Sendable {
         settings.timeoutDefaultSeconds = configuration.timeoutSeconds
         settings.sizeMax = configuration.sizeLimitBytes
         settings.retryDelayMilliseconds = Int64(configuration.retryDelaySeconds * 1000)
-        settings.sourceDateEpoch = facts.environment["SOURCE_DATE_EPOCH"].flatMap(Double.init).map(
-            Date.init(timeIntervalSince1970:))
+        // Whole seconds (reproducible-builds.org); up to the year 9999, which is as far as times can be written.
+        settings.sourceDateEpoch = facts.environment["SOURCE_DATE_EPOCH"].flatMap { Int($0) }.flatMap { seconds in
+            (0...253_402_300_799).contains(seconds) ? Date(timeIntervalSince1970: Double(seconds)) : nil
+        }
         return settings
     }
 }

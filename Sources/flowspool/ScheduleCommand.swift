@@ -37,9 +37,12 @@ struct ScheduleCommand: AsyncParsableCommand {
             }
             let repoRoot = try profileOptions.findRepoRoot()
             // A profile that does not exist is said now, and not at two in the morning.
-            if profileOptions.profile != nil { _ = try profileOptions.resolver(flags: [], repoRoot: repoRoot) }
+            if profileOptions.profile != nil || profileOptions.config != nil {
+                _ = try profileOptions.resolver(flags: [], repoRoot: repoRoot)
+            }
             let schedule = try Schedule(
                 executable: try Self.executable(), root: spoolOptions.path, repoRoot: repoRoot, profile: profileOptions.profile,
+                config: profileOptions.absoluteConfig,
                 path: environment["PATH"])
             if systemd {
                 let manager: Schedule.Manager =

@@ -38,7 +38,7 @@ struct ShowCommand: AsyncParsableCommand {
                 return Facts(
                     job: job, findings: try tx.findings(of: job.id), attempts: try tx.attempts(of: job.id),
                     transitions: try tx.transitions(of: job.id), hasRunner: try RunnerLock.holder(spool) != nil,
-                    hasBegun: spool.hasBegun(job))
+                    hasBegun: try spool.hasBegun(job, tx))
             }
             if json {
                 try StandardOutput.write(

@@ -9,6 +9,13 @@ struct SpoolOptions: ParsableArguments {
         help: ArgumentHelp("The spool's folder (default: FLOWSPOOL_SPOOL, the nearest spool above, ./spool).", valueName: "dir"))
     var spool: String?
 
+    func validate() throws { try Self.refuseEmpty(spool, "--spool") }
+
+    /// An empty value comes from a variable that is not set; taken as it is, it would mean the working folder.
+    static func refuseEmpty(_ value: String?, _ flag: String) throws {
+        if value?.isEmpty ?? false { throw ValidationError("\(flag) is empty: is the variable set that gives it?") }
+    }
+
     /// The path of the spool, which need not exist.
     var path: String { Self.path(flag: spool) }
 

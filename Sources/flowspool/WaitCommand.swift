@@ -33,7 +33,8 @@ struct WaitCommand: AsyncParsableCommand {
             let spool = try SpoolFolder.open(at: spoolOptions.path)
             let ledger = try Ledger.look(at: spool)
             let clock = SystemClock()
-            let began = clock.wallMilliseconds()
+            // Not by the clock, which may be set meanwhile.
+            let began = try ledger.read { try $0.lastTransition() }
             let deadline = limit.map { clock.monotonicMilliseconds() + $0 }
             var wanted = try jobs.map { try Wanted($0, spool, ledger) }
             let changes = ChangeWait([spool.control.path])

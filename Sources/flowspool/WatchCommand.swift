@@ -97,7 +97,9 @@ struct WatchService: Service {
         // Made first, so that there is something to watch.
         let spool = try SpoolFolder.make(at: facts.spoolPath, allowsShared: facts.allowsShared)
         let configuration = try SpoolConfiguration.load(spool: spool.path)
-        try await HintPump.pumping(folder: spool.path, poll: poll ?? configuration.poll.asFlag) { pump in
+        try await HintPump.pumping(
+            folder: spool.path, poll: poll ?? configuration.poll.asFlag, interval: configuration.poll.seconds
+        ) { pump in
             try await reporter.ticking { try await runSessions(reporter, pump) }
         }
     }
@@ -158,6 +160,9 @@ struct WatchService: Service {
 }
 
 extension SpoolConfiguration.Poll {
+    /// How often, where that is said.
+    var seconds: Double? { if case .every(let seconds) = self { seconds } else { nil } }
+
     var asFlag: Bool? {
         switch self {
         case .automatic: nil

@@ -115,4 +115,38 @@ import Testing
             #expect(try await folder.batch("--profile", "production").status == 15)
         }
     }
+    /// A signal ends it: no phase after the one that it met begins, and nothing is said of a pass.
+    @Test func signal_endsTheExperiment() async throws {
+        try await with { folder in
+            let ready = try Pipe(folder.folder.url.path + "/ready")
+            try folder.folder.write(
+                "# A\n\n```bash\necho >> \"$REPO_ROOT/ran0\"\necho > \"$REPO_ROOT/ready\"\nsleep 600\n```\n",
+                to: "deployment_pipeline/prompts/prompt-00.md")
+            let mini = try RunningBinary(["mini", "--repo-root", "."], cwd: folder.folder.url)
+            _ = await ready.read()
+            mini.signal(SIGTERM)
+            #expect(await mini.hasSaid("a second signal ends it"))
+            mini.signal(SIGTERM)
+            let result = try await mini.ending()
+            #expect(result.status == 75 && result.stderr.contains("was stopped in its phase"), "\(result)")
+            #expect(try String(contentsOf: folder.folder.url.appending(path: "ran0"), encoding: .utf8) == "\n")
+        }
+    }
+
+    /// What no spool takes for a prompt is none of the experiment's; what a person has held is not wiped.
+    @Test func leftovers_areNoPrompts_andAHoldIsKept() async throws {
+        try await with { folder in
+            for name in ["prompts/prompt-01.md~", "prompts/x.tmp", "canary/.x.swp"] {
+                try folder.folder.write("left over", to: "deployment_pipeline/" + name)
+            }
+            let result = try await folder.run("mini", "--repo-root", ".")
+            #expect(result.status == 0, "\(result)")
+            let spool = folder.folder.url.appending(path: "deployment_pipeline/spool")
+            try FileManager.default.removeItem(at: spool)
+            #expect(try await folder.run("init", "deployment_pipeline/spool").status == 0)
+            #expect(try await folder.run("hold", "--spool", "deployment_pipeline/spool", "mine").status == 0)
+            let held = try await folder.run("mini", "--repo-root", ".")
+            #expect(held.status == 2 && held.stderr.contains("would be wiped"), "\(held)")
+        }
+    }
 }

@@ -69,7 +69,7 @@ import Testing
             #expect(try await sandbox.run("cancel", "--all").stdout == "job 2 (b.md) cancelled\n")
             #expect(sandbox.exists("spool/failed/b.md"))
             let log = try sandbox.text("spool/.prompt-pipeline.log.jsonl")
-            #expect(log.split(separator: "\n").last?.contains("job=2 attempts=2 cancelled before it started") == true)
+            #expect(log.split(separator: "\n").last?.contains("job=2 attempts=2 cancelled before its next attempt") == true)
         }
     }
 

@@ -8,14 +8,16 @@ import Synchronization
 /// The file `runs/.groups`.
 final class GroupRecord: Sendable {
     static let name = ".groups"
-    /// Bytes of a slot: pid, start ticks, session and boot id (36) as text, filled up with blanks.
-    static let slotBytes = 96
+    /// Bytes of a slot: pid, start ticks, session, boot id (36) and the file's own number as text, filled up with blanks.
+    static let slotBytes = 128
     /// More groups at one time than any `--jobs`; what is beyond is not written down.
     static let slotsMax = 1024
 
     private let file: Descriptor
     private let taken = Mutex<Set<Int>>([])
     private let boot = ProcessTable.bootIdentifier()
+    /// Of this very file: in a copy of the spool, or one that was restored, its entries are another spool's.
+    private let own: String
 
     /// Opens the record, or makes it. What an earlier runner wrote stays until `clear`.
     init?(runsDirectory: String) {
@@ -24,6 +26,7 @@ final class GroupRecord: Sendable {
         // Without a record, strays are still found by their environment.
         guard descriptor >= 0 else { return nil }
         file = Descriptor(descriptor)
+        own = Self.number(of: descriptor)
         fchmod(descriptor, 0o600)
     }
 
@@ -40,8 +43,14 @@ final class GroupRecord: Sendable {
         guard let slot else { return nil }
         let isSameTick = before != nil && before == ProcessTable.ticksSinceBoot()
         let start = (isSameTick ? before : ProcessFacts(pid: leader)?.startTicks) ?? 0
-        write("\(leader) \(start) \(getsid(0)) \(boot)", slot)
+        write("\(leader) \(start) \(getsid(0)) \(boot) \(own)", slot)
         return slot
+    }
+
+    /// Tells a file from every other one, and from its copies.
+    static func number(of descriptor: Int32) -> String {
+        var info = stat()
+        return fstat(descriptor, &info) == 0 ? "\(info.st_dev):\(info.st_ino)" : "-"
     }
 
     func remove(_ slot: Int) {
@@ -80,9 +89,11 @@ final class GroupRecord: Sendable {
         let count = pread(descriptor, &bytes, bytes.count, 0)
         guard count > 0 else { return [] }
         let boot = Array(ProcessTable.bootIdentifier().utf8)
+        let own = Array(number(of: descriptor).utf8)
         return bytes[0..<count].split(separator: UInt8(ascii: "\n")).compactMap { line in
             let words = line.split(separator: UInt8(ascii: " "))
-            guard words.count == 4, words[3].elementsEqual(boot), let leader = ProcessTable.number(words[0]), leader > 1,
+            guard words.count == 5, words[3].elementsEqual(boot), words[4].elementsEqual(own),
+                let leader = ProcessTable.number(words[0]), leader > 1,
                 let start = ProcessTable.number(words[1]), let session = ProcessTable.number(words[2])
             else { return nil }
             return Entry(

@@ -20,6 +20,8 @@ struct ScriptAttempt {
     private var logBytesLeft: Int
     /// Files that were made ahead and not come to yet.
     private var madeAhead: Set<String>
+    /// What went wrong beside the blocks, for the message.
+    private var notes: [String] = []
     /// A block that printed nothing must still be able to say why it failed, however much the ones before it printed.
     private static let logBytesLeast = 64 << 10
 
@@ -186,7 +188,11 @@ struct ScriptAttempt {
         if result.refusal != nil { verdict.isTolerated = false }
         record(block, exitCode: verdict.exitCode, seconds: ran.durationSeconds, failure: verdict.failure, mark: verdict.mark)
         logBytesLeft -= logSize(of: block)
-        if let trouble = ran.outputTrouble { folder.note("the log is not complete: \(trouble)", inLogOf: block.number) }
+        if let trouble = ran.outputTrouble {
+            folder.note("the log is not complete: \(trouble)", inLogOf: block.number)
+            // There may be no room for that.
+            notes.append("the log of block \(block.number) is not complete: \(trouble)")
+        }
         if let failure = verdict.failure, !verdict.isTolerated {
             if case .cancelled = ran.ending {
                 result.outcome = .cancelled
@@ -341,6 +347,8 @@ struct ScriptAttempt {
             result.exitCode = 0
             if result.message.isEmpty { result.message = Self.summary(result.blocks) }
         }
+        result.message = ([result.message] + notes).joined(separator: "; ")
+        notes.removeAll()
         return result
     }
 

@@ -8,7 +8,8 @@ import Synchronization
 
 /// The file `runs/.begun`. What must hold: while it exists, an attempt is in it before anything of that attempt is started.
 ///
-/// First a line with the boot; then one slot for each attempt that is being made, written over once that has ended. Safe to use from
+/// First a line with the boot and the mark that the ledger has as well, by which a ledger that was restored from an older copy is told
+/// from the one that the last runner wrote; then one slot for each attempt that is being made, written over once that has ended. Safe to use from
 /// several threads.
 final class BegunRecord: Sendable {
     static let name = ".begun"
@@ -28,12 +29,12 @@ final class BegunRecord: Sendable {
     ///
     /// - Throws: `SystemCallError` where the old one cannot be removed: it must not be taken for this run's.
     /// - Returns: nil where the file cannot be made; then every attempt counts as begun.
-    static func begin(_ runs: Directory) throws(SystemCallError) -> BegunRecord? {
+    static func begin(_ runs: Directory, mark: Int64) throws(SystemCallError) -> BegunRecord? {
         if try runs.status(name) != nil { try runs.remove(name) }
         do throws(SystemCallError) {
             let file = try runs.create(name)
             try file.setMode(0o600)
-            try file.write(line(ProcessTable.bootIdentifier()), at: 0)
+            try file.write(line("\(ProcessTable.bootIdentifier()) \(mark)"), at: 0)
             return BegunRecord(file: file)
         } catch {
             // What was made of it tells nothing, but would be in the way of nothing either: see `read`.
@@ -86,15 +87,12 @@ final class BegunRecord: Sendable {
 
     /// What the last runner has begun.
     ///
-    /// - Returns: nil where that cannot be told: no record, or another boot's.
-    static func read(_ runs: Directory) -> Set<Entry>? {
-        guard let file = try? runs.openForReading(name), let status = try? file.status(), status.kind == .regular,
-            status.size <= bytesMax, let bytes = try? file.readAll(bytesMax: bytesMax)
-        else { return nil }
-        var lines = bytes.split(separator: UInt8(ascii: "\n")).map { line in
-            String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
+    /// - Parameter mark: the ledger's.
+    /// - Returns: nil where that cannot be told: no record, another boot's, or that of another ledger.
+    static func read(_ runs: Directory, mark: Int64) -> Set<Entry>? {
+        guard var lines = lines(runs), !lines.isEmpty, lines.removeFirst() == [ProcessTable.bootIdentifier(), "\(mark)"] else {
+            return nil
         }
-        guard !lines.isEmpty, lines.removeFirst() == [ProcessTable.bootIdentifier()] else { return nil }
         var entries: Set<Entry> = []
         for words in lines {
             // A slot of another form was not written by us; then nothing here can be relied on.
@@ -104,13 +102,29 @@ final class BegunRecord: Sendable {
         return entries
     }
 
+    /// Whether the last runner here wrote another ledger: an older copy stands in its place.
+    static func isOfAnotherLedger(_ runs: Directory, mark: Int64) -> Bool {
+        guard let first = lines(runs)?.first, first.count == 2, let found = Int64(first[1]) else { return false }
+        return found != mark
+    }
+
+    private static func lines(_ runs: Directory) -> [[String]]? {
+        guard let file = try? runs.openForReading(name), let status = try? file.status(), status.kind == .regular,
+            status.size <= bytesMax, let bytes = try? file.readAll(bytesMax: bytesMax)
+        else { return nil }
+        return bytes.split(separator: UInt8(ascii: "\n")).map { line in
+            String(decoding: line, as: UTF8.self).split(separator: " ").map(String.init)
+        }
+    }
+
     /// More attempts at one time than any `--jobs`.
     private static let bytesMax = slotBytes * (1 << 16)
 }
 
 extension SpoolFolder {
     /// Whether the attempt that the ledger has as a job's last one has begun, as far as that was written down.
-    public func hasBegun(_ job: Job) -> Bool {
-        BegunRecord.read(runs)?.contains(BegunRecord.Entry(job: job.id, attempt: job.attempts)) ?? true
+    public func hasBegun(_ job: Job, _ tx: LedgerTransaction) throws -> Bool {
+        BegunRecord.read(runs, mark: try tx.fact(.begunMark))?.contains(BegunRecord.Entry(job: job.id, attempt: job.attempts))
+            ?? true
     }
 }

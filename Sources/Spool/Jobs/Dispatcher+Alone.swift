@@ -102,6 +102,7 @@ extension Dispatcher {
         preparing[Job.noNumber] = nil
         if let outcome {
             take(outcome)
+            if outcome.isRefused { note { try learnCounts() } }
         } else if let name = unnumbered?.name {
             namedFiles.insert(name, at: 0)
             isForIntake = true

@@ -235,6 +235,16 @@ extension Dispatcher {
     /// What a dead runner left failed is told and counted like any other failure of this run.
     func take(_ recovered: Recovered) {
         for error in recovered.unmoved { tellOnce(error) }
+        if let first = recovered.forgotten.first {
+            let count = recovered.forgotten.count
+            let what = count == 1 ? "a prompt" : "\(count) prompts"
+            observe(
+                .trouble(
+                    FlowspoolError(
+                        .unavailable,
+                        "held/ has \(what) that the ledger does not know, so nobody is asked about it: \(printable(first))",
+                        hint: "move it back into the spool: it is checked anew, and asked about")))
+        }
         for job in recovered.failed {
             ending.failed += 1
             if job.status == .blocked { observe(.refused(job)) } else { observe(.finished(job, nil)) }

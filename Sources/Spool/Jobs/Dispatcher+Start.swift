@@ -198,7 +198,6 @@ extension Dispatcher {
             ending.ran += 1
             ending.failed += 1
             observe(.refused(job))
-            note { try learnCounts() }
         case .lost(let id):
             preparing[id] = nil
         case .trouble(let ids, let error):
@@ -212,12 +211,17 @@ extension Dispatcher {
     }
 
     /// A claim that was refused has counted itself, and may have crossed a threshold.
-    private func learnCounts() throws {
+    func learnCounts() throws {
         let (counts, crossed) = try ledger.read { (try $0.failureCounts(), try $0.openHold()) }
         ending.failures = counts
-        guard hold == nil, let crossed, !crossed.fileWritten else { return }
-        tookHold(crossed)
-        observe(.onHold(crossed))
+        if hold == nil, let crossed, !crossed.fileWritten {
+            tookHold(crossed)
+            untoldHold = crossed
+        }
+        // The file that has caused it is told of first; its preparation may not have come back yet.
+        guard let untold = untoldHold, !preparing.values.contains(where: { $0.name == untold.lastPrompt }) else { return }
+        untoldHold = nil
+        observe(.onHold(untold))
     }
 
     /// Starts ready jobs while slots and lanes are free, and ends those that preflight has blocked when their turn comes.

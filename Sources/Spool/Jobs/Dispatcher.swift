@@ -62,6 +62,8 @@ public actor Dispatcher {
     var busySince: [Int64: Int64] = [:]
     var stopping = Stopping.no
     var hold: HoldRecord?
+    /// A hold that a refused file has caused, until that file is told of.
+    var untoldHold: HoldRecord?
     /// The hold that whoever has taken it knows to be seen.
     var holdAcknowledged: Int64 = 0
     var ending = RunEnding(why: .done)
@@ -233,11 +235,13 @@ public actor Dispatcher {
                 spool: spool, ledger: ledger, filing: filing, executor: executor, clock: clock,
                 counting: (thresholds, settings.runID)
             ).run())
+        let mark = Int64.random(in: 1 ... .max)
         do {
-            begun = try BegunRecord.begin(spool.runs)
+            begun = try BegunRecord.begin(spool.runs, mark: mark)
         } catch {
             throw error.forUser
         }
+        try ledger.write { try $0.setFact(.begunMark, mark) }
         anchors = try spool.anchors()
         // A batch knows by name what it is about to take in.
         let waiting = try settings.batchNames?.count ?? ledger.read { try $0.counts()[.queued] ?? 0 }
@@ -284,7 +288,10 @@ public actor Dispatcher {
         withdrawStandingOrder()
         switch message {
         case .hints: take(inbox.take())
-        case .prepared(let outcomes): for outcome in outcomes { take(outcome) }
+        case .prepared(let outcomes):
+            for outcome in outcomes { take(outcome) }
+            // Of those that were refused at their claims, which has counted them: the hold that one has caused is told of behind it.
+            if outcomes.contains(where: \.isRefused) { note { try learnCounts() } }
         case .preparedUnnumbered(let outcome): takeUnnumbered(outcome)
         case .begunUnnumbered(let prepared, let replaced): takeBegun(prepared, replaced)
         case .blockStarted: break

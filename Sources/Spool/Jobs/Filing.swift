@@ -133,17 +133,22 @@ struct Filing: Sendable {
     }
 
     /// Takes away the note that stands beside a file that goes elsewhere.
-    func removeNote(beside file: String) throws {
-        guard let name = PromptName(file)?.why, try !isPrompt(name, in: .failed) else { return }
-        try spool.failed.remove(name)
+    ///
+    /// - Parameter tx: the transaction that is open, where one is.
+    func removeNote(beside file: String, _ tx: LedgerTransaction? = nil) throws {
+        guard let name = PromptName(file)?.why else { return }
+        let isPrompt = try tx.map { try Self.isPrompt(name, in: .failed, $0) } ?? isPrompt(name, in: .failed)
+        if !isPrompt { try spool.failed.remove(name) }
     }
 
     /// Whether what bears the name of a note is the file of a job, or will be.
     private func isPrompt(_ name: String, in place: Place) throws -> Bool {
-        try ledger.read { tx in
-            try tx.isClaimed(name, in: place, byOtherThan: Job.noNumber)
-                || tx.isLeaving([place], file: name, byOtherThan: Job.noNumber)
-        }
+        try ledger.read { try Self.isPrompt(name, in: place, $0) }
+    }
+
+    private static func isPrompt(_ name: String, in place: Place, _ tx: LedgerTransaction) throws -> Bool {
+        try tx.isClaimed(name, in: place, byOtherThan: Job.noNumber)
+            || tx.isLeaving([place], file: name, byOtherThan: Job.noNumber)
     }
 }
 
@@ -155,7 +160,9 @@ extension LedgerTransaction {
             // Until the move of the file that bore it is confirmed: should that have to be made again, whatever stood there then would be
             // taken for that file. And while a claim of that name is under way: both may mean the one file that the author has just put
             // in the place of another.
-            return try isLeaving([.active, .drop], file: name, byOtherThan: job)
+            // And while another job is at work whose file bears it, though its block may have taken that away: what came to stand there
+            // would be filed as that one.
+            return try isLeaving([.active, .drop], file: name, byOtherThan: job) || isActive(file: name, otherThan: job)
         case .held:
             return try isLeaving([.held], file: name, byOtherThan: job) || heldJobs(file: name).contains { $0.id != job }
         case .done, .failed:
@@ -178,6 +185,10 @@ extension LedgerTransaction {
         return try number(
             "SELECT 1 FROM jobs WHERE from_file = ? AND from_place IN (\(places)) AND id <> ? LIMIT 1", [file, job])
             != nil
+    }
+
+    private func isActive(file: String, otherThan job: Int64) throws -> Bool {
+        try number("SELECT 1 FROM jobs WHERE state = 'active' AND file = ? AND id <> ? LIMIT 1", [file, job]) != nil
     }
 
     /// Notes a new name for a job's file.

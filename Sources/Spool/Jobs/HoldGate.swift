@@ -16,8 +16,9 @@ struct HoldGate {
     }
 
     /// Brings ledger and file in step, and returns the hold in force.
+    /// - Throws: `SystemCallError` also where the folder cannot be looked at now: then nobody has taken or lifted a hold.
     func reconcile(now: Int64) throws -> HoldRecord? {
-        let isThere = Self.isFileThere(spool)
+        let isThere = try spool.root.status(ContractFile.hold.name) != nil
         let record = try ledger.read { try $0.openHold() }
         switch (record, isThere) {
         case (nil, false): return nil

@@ -199,6 +199,8 @@ struct Intake: Sendable {
             // The same job again, with a fresh budget. Where the runner has filed it a moment ago, the note of that move goes with it.
             report.isAnyMovedBack = true
             let was = earlier.state
+            // What the note beside it says is not so any more. It is no harm where it stays.
+            if earlier.place == .failed { try? filing.removeNote(beside: earlier.file, tx) }
             earlier.requeue(arrival: arrival, now: now)
             (earlier.fromPlace, earlier.fromFile) = (nil, nil)
             earlier.file = admission.name

@@ -57,6 +57,8 @@ enum PrepareOutcome: Sendable {
     /// The machine refused; the jobs are where the ledger says.
     case trouble([Int64], FlowspoolError)
 
+    var isRefused: Bool { if case .refused = self { true } else { false } }
+
     /// The job whose preparation is over with this; nil where it is not.
     var job: Int64? {
         switch self {

@@ -87,11 +87,21 @@ public struct Pruning: Sendable {
         if job.place == .failed, let why = PromptName(job.file)?.why, try !tx.isClaimed(why, in: .failed, byOtherThan: job.id) {
             names.append(why)
         }
+        // Its author has put something else there, or has mended it.
+        guard try isAsFiled(job, in: folder) else { return 0 }
         for name in names where try folder.status(name) != nil {
             try folder.removeTree(name)
             count += 1
         }
         return count
+    }
+
+    /// Whether what stands under a job's name is its prompt, as far as that is known.
+    private func isAsFiled(_ job: Job, in folder: Directory) throws -> Bool {
+        guard let status = try folder.status(job.file) else { return true }
+        guard let sha = job.promptSHA else { return true }
+        guard let prompt = try KeptPrompt.read(job.file, status, in: folder, sizeMax: OpenFile.stampedMax) else { return false }
+        return PromptFile.read(name: job.name, bytes: prompt.bytes).sha == sha
     }
 
     /// - Returns: how many attempts had a folder.

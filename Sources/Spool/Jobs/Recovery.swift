@@ -12,6 +12,8 @@ public struct Recovered: Sendable, Hashable {
     var hold: HoldRecord?
     /// What the machine refused for one file each: its move is still noted, and tried again.
     var unmoved: [SystemCallError] = []
+    /// Prompts in `held/` that no job has: nobody is asked about them.
+    var forgotten: [String] = []
     public init() {}
 
     public func hasFailed(_ job: Job) -> Bool { failed.contains { $0.id == job.id } }
@@ -19,6 +21,7 @@ public struct Recovered: Sendable, Hashable {
     mutating func add(_ other: Recovered) {
         failed += other.failed
         unmoved += other.unmoved
+        forgotten += other.forgotten
         hold = other.hold ?? hold
     }
 }
@@ -47,6 +50,7 @@ struct Recovery {
             // Only now: should a crash come before, the next start does what was asked.
             try ledger.write { try $0.removeRequests(requests) }
             try fileOrphans(&recovered)
+            try findForgotten(&recovered)
             try spool.syncPlaces()
         } catch let error as SystemCallError {
             throw error.forUser
@@ -75,7 +79,10 @@ struct Recovery {
                 return asides.count < 10_000
             }
             // A command may be writing one (`reject`, `hold`): it goes when that does.
-            for name in asides where !Directory.isAsideInUse(name) { try folder.remove(name) }
+            // What is no file was made by somebody else.
+            for name in asides where !Directory.isAsideInUse(name) {
+                if try folder.status(name)?.kind == .regular { try folder.remove(name) }
+            }
         }
         try SpareRuns.removeLeftovers(spool.runs)
     }
@@ -83,7 +90,7 @@ struct Recovery {
     /// Attempts that were recorded ahead of their turn, and whose turn never came, do not count: their jobs were claimed, no more.
     /// Of the others, the move that their claim began is made whole first.
     private func takeBackUnbegun() throws {
-        let begun = BegunRecord.read(spool.runs)
+        let begun = BegunRecord.read(spool.runs, mark: try ledger.read { try $0.fact(.begunMark) })
         let now = clock.wallMilliseconds()
         for attempt in try ledger.read({ try $0.runningAttempts() }) {
             guard var job = try ledger.read({ try $0.job(attempt.job) }), job.state == .active else { continue }
@@ -321,6 +328,18 @@ struct Recovery {
         }
     }
 
+    /// Files in `held/` that no job has, after the ledger was begun anew: they stay, and it is said.
+    private func findForgotten(_ recovered: inout Recovered) throws {
+        var names: [String] = []
+        try spool.held.forEachEntry { bytes, type in
+            if type != UInt8(DT_DIR), let name = PromptName(bytes: Array(bytes)), name.kind == .prompt { names.append(name.text) }
+            return names.count < 1000
+        }
+        for name in names.sorted(by: precedes) where try ledger.read({ try $0.heldJobs(file: name).isEmpty }) {
+            recovered.forgotten.append(name)
+        }
+    }
+
     /// Files in `active/` that no job claims: they may have run, so they are filed as failed, never run again unasked.
     private func fileOrphans(_ recovered: inout Recovered) throws {
         var names: [PromptName] = []
@@ -332,6 +351,8 @@ struct Recovery {
             // It may be no text: the ledger has it escaped, and its inode says which it is.
             guard let status = try spool.active.status(rawName: found.bytes) else { continue }
             let name = found.text
+            // Of a process that seems to live: it goes with a later start.
+            if name.hasPrefix(Directory.asidePrefix) { continue }
             // A job's, which could not be moved.
             if try ledger.read({ try $0.jobLeaving(.active, file: name) }) != nil { continue }
             let reason = "orphan: found in active/ without a job; it may have run before"

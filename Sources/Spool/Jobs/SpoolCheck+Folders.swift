@@ -42,7 +42,7 @@ struct FolderCheck {
         try folder.forEachEntry { bytes, type in
             let name = String(decoding: bytes, as: UTF8.self)
             if name.hasPrefix(Directory.asidePrefix) {
-                asides.append(name)
+                if type == UInt8(DT_REG), !Directory.isAsideInUse(name) { asides.append(name) }
             } else if name.first != "." {
                 names.insert(ExactText(name))
             }

@@ -91,6 +91,7 @@ public final class SpoolFolder: Sendable {
         failed = try sub("failed")
         runs = try sub("runs")
         for (name, folder) in places {
+            try Self.refuseForeign(try folder.status(), path: root.pathOf(name))
             let identity = try folder.status().identity
             identities.withLock { $0[name] = identity }
         }
@@ -117,13 +118,15 @@ public final class SpoolFolder: Sendable {
         return highest
     }
 
-    /// Has the jobs of a ledger that has had none numbered after those that an earlier one has left traces of: no job's run folder is that
+    /// Has the jobs of a ledger that has had none, or is an older copy of the one that was here, numbered after those that another has left
+    /// traces of: no job's run folder is that
     /// of another one.
     public func numberJobs(of ledger: Ledger) throws {
         do {
-            guard try ledger.read({ try $0.nextNumber() }) == 1 else { return }
+            let (next, mark) = try ledger.read { (try $0.nextNumber(), try $0.fact(.begunMark)) }
+            guard next == 1 || BegunRecord.isOfAnotherLedger(runs, mark: mark) else { return }
             let highest = try highestRun()
-            if highest > 0 { try ledger.write { try $0.beginNumbers(after: highest) } }
+            if highest >= next { try ledger.write { try $0.beginNumbers(after: highest) } }
         } catch let error as SystemCallError {
             throw error.forUser
         }
@@ -156,6 +159,7 @@ public final class SpoolFolder: Sendable {
                     .unavailable, "\(printable(root.pathOf(name))) is no folder any more", hint: "move away what stands there")
             }
             let fresh = try now == nil ? root.makeFolder(name) : root.folder(name)
+            try Self.refuseForeign(try fresh.status(), path: root.pathOf(name))
             let identity = try fresh.status().identity
             try folder.become(fresh)
             identities.withLock { $0[name] = identity }
@@ -203,6 +207,14 @@ public final class SpoolFolder: Sendable {
         return now.device == mine.device && now.inode == mine.inode
     }
 
+    /// Whoever owns one of the spool's own folders decides what stands in it, and so what runs. `root`'s and one's own are trusted.
+    private static func refuseForeign(_ status: FileStatus, path: String) throws {
+        guard geteuid() != 0, status.owner != geteuid(), status.owner != 0 else { return }
+        throw FlowspoolError(
+            .invalidInput, "\(printable(path)) belongs to another user (uid \(status.owner)), who could change what runs from it",
+            hint: "move it away and look at what is in it; flowspool makes it anew")
+    }
+
     private static func refuseShared(_ status: FileStatus, path: String) throws {
         guard status.mode & 0o022 != 0 else { return }
         throw FlowspoolError(
@@ -212,7 +224,8 @@ public final class SpoolFolder: Sendable {
 
     /// A spool inside a spool's own folders would have its files moved under it.
     static func refuseInsideSpool(_ path: String) throws {
-        var parent = path
+        // Links resolved, as far as it exists.
+        var parent = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         while parent != "/" {
             let name = (parent as NSString).lastPathComponent
             parent = (parent as NSString).deletingLastPathComponent

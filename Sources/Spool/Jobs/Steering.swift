@@ -175,7 +175,8 @@ public struct Steering: Sendable {
             job.end(.failed, .rejected, reason: reason.isEmpty ? "rejected" : "rejected: \(reason)", now: now)
             try file(&job, isThere: isThere, tx)
         case .cancel:
-            job.end(.cancelled, .cancelled, reason: "cancelled before it started", now: now)
+            let when = job.attempts > 0 ? "its next attempt" : "it started"
+            job.end(.cancelled, .cancelled, reason: "cancelled before \(when)", now: now)
             // A new file may take its name in the drop folder as soon as it has left.
             job.fileSignature = status?.identity
             try file(&job, isThere: isThere, tx)

@@ -141,6 +141,7 @@ extension LedgerTransaction {
     /// The number of the job that is made next (AUTOINCREMENT: one more than the largest ever).
     /// To be called before the first job.
     func beginNumbers(after number: Int64) throws {
+        try execute("DELETE FROM sqlite_sequence WHERE name = 'jobs'", [])
         try execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('jobs', ?)", [number])
     }
 

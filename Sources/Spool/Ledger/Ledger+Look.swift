@@ -212,11 +212,17 @@ extension LedgerTransaction {
         try rows("SELECT id FROM jobs WHERE state = ? ORDER BY id", [state.rawValue]).map { $0[0] }
     }
 
-    /// How many jobs have failed at or after `time`.
-    public func failures(since time: Int64) throws -> Int {
-        // `+`: the index on `finished` is to be used, not the one on `state`, which would read every failed job.
+    /// The number of the last change of a job's state that was recorded; 0 before the first.
+    public func lastTransition() throws -> Int64 { try Int64.fetchOne(db, sql: "SELECT max(id) FROM transitions") ?? 0 }
+
+    /// How many jobs have failed since the change of state with this number, and still are.
+    public func failures(since transition: Int64) throws -> Int {
         try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM jobs WHERE finished >= ? AND +state = 'failed'", arguments: [time]) ?? 0
+            db,
+            sql: """
+                SELECT count(DISTINCT jobs.id) FROM transitions JOIN jobs ON jobs.id = transitions.job
+                WHERE transitions.id > ? AND transitions."to" = 'failed' AND jobs.state = 'failed'
+                """, arguments: [transition]) ?? 0
     }
 }
 

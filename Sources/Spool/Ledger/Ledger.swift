@@ -47,10 +47,17 @@ public final class Ledger: Sendable {
         self.path = path
         do {
             queue = try DatabaseQueue(path: path, configuration: configuration)
+            if try queue.read({ try Self.migrator.hasBeenSuperseded($0) }) { throw Self.isNewer(path) }
             if try queue.read({ try !Self.migrator.hasCompletedMigrations($0) }) { try Self.migrator.migrate(queue) }
         } catch let error as DatabaseError {
             throw Self.userError(error, path: path)
         }
+    }
+
+    private static func isNewer(_ path: String) -> FlowspoolError {
+        FlowspoolError(
+            .invalidInput, "\(printable(path)) was written by a newer flowspool, whose rules this one does not know",
+            hint: "install that version again, or begin a new spool")
     }
 
     /// A ledger on a connection that is open already.
@@ -252,6 +259,8 @@ public struct LedgerTransaction {
         case overflows, rescans
         /// The hold that a runner has seen: nothing has started since.
         case holdSeen = "hold_seen"
+        /// What the last run has written into `runs/.begun` as well.
+        case begunMark = "begun_mark"
         /// When the run began whose contract files may lack what it has recorded; 0: they lack nothing.
         case unwrittenSince = "unwritten_since"
         /// Commits that made sure of unsynced ones before them.

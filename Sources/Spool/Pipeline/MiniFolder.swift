@@ -56,13 +56,19 @@ public struct MiniFolder: Sendable {
 
     /// A file in the spool as it stands, which nobody has made for the experiment; relative to the spool.
     private func stranger() throws -> String? {
-        guard try directory.status(Self.spoolName)?.kind == .folder else { return nil }
+        switch try directory.status(Self.spoolName)?.kind {
+        // A link goes as one, and leads nowhere that is touched.
+        case nil, .symlink: return nil
+        case .folder: break
+        default: return "a file, no spool"
+        }
         let spool = try directory.folder(Self.spoolName)
         if try spool.status(SpoolFolder.controlName)?.kind == .folder,
             try spool.folder(SpoolFolder.controlName).status(Self.markName) != nil
         {
             return nil
         }
+        if try HoldFile.exists(in: spool) { return ContractFile.hold.name }
         let sources = Set(MiniExperiment.Phase.allCases.map { MiniExperiment.expectation(of: $0).source })
         var own: Set<String> = []
         for source in sources {
@@ -124,12 +130,11 @@ public struct MiniFolder: Sendable {
         return names
     }
 
-    /// Regular files that are not hidden and no README.md, in byte order.
+    /// The prompts, in byte order.
     private static func names(in folder: Directory) throws -> [String] {
         var names: [String] = []
         try folder.forEachEntry { bytes, _ in
-            let name = String(decoding: bytes, as: UTF8.self)
-            if !name.hasPrefix("."), name.lowercased() != "readme.md" { names.append(name) }
+            if let name = PromptName(bytes: Array(bytes)), name.isText, name.kind != .ignored { names.append(name.text) }
             return true
         }
         return try names.filter { try folder.status($0)?.kind == .regular }.sorted(by: BatchPlan.precedes)

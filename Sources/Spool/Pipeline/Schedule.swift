@@ -11,21 +11,26 @@ public struct Schedule: Sendable, Hashable {
     /// Where prompts run, absolute; nil leaves it to the command.
     public var repoRoot: String?
     public var profile: String?
+    /// The profile configuration, absolute; nil: the one that the command finds.
+    public var config: String?
     /// The `PATH` that prompts get; nil leaves cron's bare one.
     public var path: String?
 
     /// - Throws: `FlowspoolError(.invalidInput)` for a relative path or one with control characters, which neither crontab
     ///   nor a unit file can hold.
     public init(
-        executable: String, root: String, repoRoot: String? = nil, profile: String? = nil, path: String? = nil
+        executable: String, root: String, repoRoot: String? = nil, profile: String? = nil, config: String? = nil,
+        path: String? = nil
     ) throws(FlowspoolError) {
         self.executable = executable
         self.root = root
         self.repoRoot = repoRoot
         self.profile = profile
+        self.config = config
         self.path = path
         let paths =
             [("the path of flowspool", executable), ("the spool's path", root)] + (repoRoot.map { [("the repo root", $0)] } ?? [])
+            + (config.map { [("the path of the configuration", $0)] } ?? [])
         for (what, value) in paths where value.utf8.first != UInt8(ascii: "/") {
             throw FlowspoolError(.invalidInput, "\(what) \(printable(value)) is not absolute")
         }
@@ -41,6 +46,7 @@ public struct Schedule: Sendable, Hashable {
         var words = [executable, "pipeline", "--root", root]
         if let repoRoot { words += ["--repo-root", repoRoot] }
         if let profile { words += ["--profile", profile] }
+        if let config { words += ["--config", config] }
         return words
     }
 
@@ -48,6 +54,7 @@ public struct Schedule: Sendable, Hashable {
         var words = [executable, "watch", "--spool", root]
         if let repoRoot { words += ["--repo-root", repoRoot] }
         if let profile { words += ["--profile", profile] }
+        if let config { words += ["--config", config] }
         return words
     }
 

@@ -61,8 +61,13 @@ enum SpoolConfigurationReader {
     ) -> Retention {
         var result = Retention()
         guard let section = top.section("retention", keys: ["older_than", "keep"], &faults) else { return result }
-        result.olderThanMilliseconds = section.seconds("older_than", 1...secondsMax, shown: "from 1", &faults).map {
-            Int64($0 * 1000)
+        if let node = section.node("older_than") {
+            // A bare number is refused as on the command line: someone who means days and gets seconds loses every job.
+            if case .string(let text) = node.kind, let age = try? Retention.parseAge(text), age > 0 {
+                result.olderThanMilliseconds = age
+            } else {
+                faults.add("$.retention.older_than", node, allowed: "a number with a unit, such as 12h, 30d or 8w")
+            }
         }
         result.keep = section.int("keep", 0...Int.max, &faults)
         return result

@@ -24,7 +24,7 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
 
     /// The same trouble as a person needs it: with the next step.
     public var forUser: FlowspoolError {
-        FlowspoolError(.unavailable, description, hint: hint, isLasting: isOfPermission)
+        FlowspoolError(.unavailable, description, hint: hint, isLasting: isOfPermission || errno == EXDEV)
     }
 
     /// Whether the machine had no room, descriptors, processes or memory left, or its disk fails: the same call may succeed later, and any
@@ -47,6 +47,8 @@ public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertibl
         switch errno {
         case ENOSPC, EDQUOT: "free space on that file system; nothing was lost, and work goes on when there is room"
         case EACCES, EPERM: "check the owner and the mode of that path (`ls -ld`): it must be yours, and writable"
+        case EXDEV:
+            "a spool's folders (active, held, done, failed) must be on one file system: move the whole spool there (`findmnt -T`)"
         case EBUSY: "is something mounted there? (`findmnt`)"
         case EROFS: "the file system is mounted read-only: remount it read-write"
         case EMFILE, ENFILE: "too many open files: raise `ulimit -n`"

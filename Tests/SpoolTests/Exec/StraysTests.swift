@@ -70,14 +70,25 @@ import Testing
         let leader = pid_t(pid) ?? 0
         let facts = ProcessFacts(pid: leader)
         #expect(facts != nil)
-        let wrong = "\(leader) \((facts?.startTicks ?? 0) + 1) \(leader) \(ProcessTable.bootIdentifier())\n"
-        scratch.write("runs/.groups", wrong)
-        #expect(await sweep(scratch.file("runs")) == 0)
-        #expect(!isGone(pid))
-        scratch.write("runs/.groups", "\(leader) \(facts?.startTicks ?? 0) \(leader) \(ProcessTable.bootIdentifier())   \n")
+        let file = open(scratch.file("runs/.groups"), O_RDWR | O_CREAT, 0o600)
+        defer { close(file) }
+        let (start, boot, own) = (facts?.startTicks ?? 0, ProcessTable.bootIdentifier(), GroupRecord.number(of: file))
+        // Another process of that number, and the record of a spool of which this one is a copy.
+        for wrong in ["\(leader) \(start + 1) \(leader) \(boot) \(own)", "\(leader) \(start) \(leader) \(boot) 1:1"] {
+            write(file, Array("\(wrong)\n".utf8))
+            #expect(await sweep(scratch.file("runs")) == 0)
+            #expect(!isGone(pid))
+        }
+        write(file, Array("\(leader) \(start) \(leader) \(boot) \(own)   \n".utf8))
         #expect(await sweep(scratch.file("runs")) == 1)
         #expect(isGone(pid))
         #expect(scratch.text("runs/.groups").isEmpty)
+    }
+
+    /// In the place of what stood there.
+    private func write(_ file: Int32, _ bytes: [UInt8]) {
+        ftruncate(file, 0)
+        #expect(pwrite(file, bytes, bytes.count, 0) == bytes.count)
     }
 
     @Test func endStrays_sparesItselfAndItsAncestors() async {

@@ -11,46 +11,46 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         let runs = try SpoolFolder.open(at: spool.path).runs
-        let record = try #require(try BegunRecord.begin(runs))
+        let record = try #require(try BegunRecord.begin(runs, mark: 1))
         try record.note(1, attempt: 1)
         try record.note(2, attempt: 3)
         try record.takeBack(1)
-        let entries = try #require(BegunRecord.read(runs))
+        let entries = try #require(BegunRecord.read(runs, mark: 1))
         #expect(!entries.contains(.init(job: 1, attempt: 1)) && entries.contains(.init(job: 2, attempt: 3)))
         try record.note(4, attempt: 1)
-        #expect(try #require(BegunRecord.read(runs)) == [.init(job: 2, attempt: 3), .init(job: 4, attempt: 1)])
+        #expect(try #require(BegunRecord.read(runs, mark: 1)) == [.init(job: 2, attempt: 3), .init(job: 4, attempt: 1)])
     }
 
     @Test func record_namesWhatBegan_untilItsSlotIsNeeded() throws {
         let spool = try TestSpool()
         defer { spool.remove() }
         let runs = try SpoolFolder.open(at: spool.path).runs
-        #expect(BegunRecord.read(runs) == nil)
-        let record = try #require(try BegunRecord.begin(runs))
-        #expect(BegunRecord.read(runs) == [])
+        #expect(BegunRecord.read(runs, mark: 1) == nil)
+        let record = try #require(try BegunRecord.begin(runs, mark: 1))
+        #expect(BegunRecord.read(runs, mark: 1) == [])
         try record.note(7, attempt: 1)
         try record.note(8, attempt: 1)
         try record.note(7, attempt: 2)
-        #expect(BegunRecord.read(runs) == [Entry(job: 7, attempt: 2), Entry(job: 8, attempt: 1)])
+        #expect(BegunRecord.read(runs, mark: 1) == [Entry(job: 7, attempt: 2), Entry(job: 8, attempt: 1)])
         record.forget(7)
         // What has ended may stay, but takes up no room for long.
         try record.note(9, attempt: 1)
-        #expect(BegunRecord.read(runs) == [Entry(job: 9, attempt: 1), Entry(job: 8, attempt: 1)])
+        #expect(BegunRecord.read(runs, mark: 1) == [Entry(job: 9, attempt: 1), Entry(job: 8, attempt: 1)])
         #expect(try spool.text("runs/" + BegunRecord.name).utf8.count == 3 * BegunRecord.slotBytes)
         let mode = try #require(try runs.status(BegunRecord.name)?.mode)
         #expect(mode == 0o600)
-        _ = try BegunRecord.begin(runs)
-        #expect(BegunRecord.read(runs) == [])
+        _ = try BegunRecord.begin(runs, mark: 1)
+        #expect(BegunRecord.read(runs, mark: 1) == [])
     }
 
     @Test func recordThatCannotBeMade_isNone_andAnOldOneIsGone() throws {
         let spool = try TestSpool()
         defer { spool.remove() }
-        _ = try BegunRecord.begin(try SpoolFolder.open(at: spool.path).runs)
+        _ = try BegunRecord.begin(try SpoolFolder.open(at: spool.path).runs, mark: 1)
         let full = SystemCalls { call, path in call == .pwrite && path.hasSuffix(BegunRecord.name) ? ENOSPC : nil }
         let runs = try SpoolFolder.open(at: spool.path, calls: full).runs
-        #expect(try BegunRecord.begin(runs) == nil)
-        #expect(BegunRecord.read(runs) == nil)
+        #expect(try BegunRecord.begin(runs, mark: 1) == nil)
+        #expect(BegunRecord.read(runs, mark: 1) == nil)
     }
 
     /// Job 1 is recorded as started together with its claim; the runner died.
@@ -72,6 +72,7 @@ import Testing
             job.policyJSON = #"{"retry_max":"0"}"#
             try tx.save(job, expecting: .queued, why: "claimed", now: 1)
             try tx.startAttempt(job, runDirectory: "runs/2026-01-01/1/attempt-1", now: 1)
+            try tx.setFact(.begunMark, 1)
         }
         if isMoved { try FileManager.default.moveItem(atPath: spool.path + "/a.md", toPath: spool.path + "/active/a.md") }
         try write(folder.runs)
@@ -79,7 +80,7 @@ import Testing
     }
 
     @Test(arguments: [true, false]) func attemptThatNeverBegan_doesNotCount(_ isMoved: Bool) async throws {
-        let spool = try crashed(isMoved: isMoved) { _ = try BegunRecord.begin($0) }
+        let spool = try crashed(isMoved: isMoved) { _ = try BegunRecord.begin($0, mark: 1) }
         defer { spool.remove() }
         try await spool.drain(profile: "production")
         #expect(spool.list("done") == ["a.md"] && spool.list("") == [])
@@ -90,14 +91,15 @@ import Testing
         #expect(try check.violations().isEmpty)
     }
 
-    enum Told: String, CaseIterable { case begun, nothing, anotherBoot, torn }
+    enum Told: String, CaseIterable { case begun, nothing, anotherBoot, anotherLedger, torn }
 
     /// It began, or nobody can say that it did not: then it is never run again unasked, wherever its file was left.
     @Test(arguments: Told.allCases, [true, false])
     func attemptThatMayHaveBegun_isInterrupted(_ told: Told, _ isMoved: Bool) async throws {
         let spool = try crashed(isMoved: isMoved) { runs in
             guard told != .nothing else { return }
-            let record = try #require(try BegunRecord.begin(runs))
+            // A spool that was restored but for its runs.
+            let record = try #require(try BegunRecord.begin(runs, mark: told == .anotherLedger ? 2 : 1))
             if told == .begun { try record.note(1, attempt: 1) }
             let path = runs.pathOf(BegunRecord.name)
             var text = try String(contentsOfFile: path, encoding: .utf8)

@@ -497,3 +497,24 @@ private struct ImpatientClock: SpoolClock {
     func monotonicMilliseconds() -> Int64 { 3 }
     func sleep(milliseconds: Int64) async throws {}
 }
+
+@Suite struct HoldGateTests {
+    /// A folder that cannot be looked at is no word of a person's: no hold is taken, and none is lifted, which would set the counts to 0.
+    @Test(arguments: [true, false]) func folderThatCannotBeLookedAt_changesNothing(_ isOnHold: Bool) throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let ledger = try spool.ledger()
+        let whole = try SpoolFolder.open(at: spool.path)
+        try ledger.write { try $0.setFailureCounts(FailureCounts(streak: 2, total: 2)) }
+        if isOnHold {
+            _ = try HoldGate(spool: whole, ledger: ledger).take(
+                HoldRecord(since: 1, kind: .byHand, reason: "x", failStreak: 2, failTotal: 2))
+        }
+        let faulty = SystemCalls { call, path in call == .fstatat && path.hasSuffix(ContractFile.hold.name) ? EACCES : nil }
+        let folder = try SpoolFolder.open(at: spool.path, calls: faulty)
+        #expect(throws: SystemCallError.self) { try HoldGate(spool: folder, ledger: ledger).reconcile(now: 2) }
+        #expect(try ledger.read { try $0.failureCounts() }.total == 2)
+        #expect(try HoldGate(spool: whole, ledger: ledger).reconcile(now: 3)?.reason == (isOnHold ? "x" : nil))
+        #expect(try ledger.read { try $0.failureCounts() }.total == 2)
+    }
+}
