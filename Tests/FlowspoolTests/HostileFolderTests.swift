@@ -88,9 +88,9 @@ import Testing
                 : ["watch", "--drain", "--spool", "work", "--repo-root", "."]
             _ = try await Binary.run(arguments + ["--fail-fast-threshold", "3"], cwd: folder.folder.url)
             let events = try folder.events().filter { $0.hasPrefix("prompt_blocked") || $0.hasPrefix("pipeline_hold") }
-            #expect(
-                events == ["prompt_blocked a.md", "prompt_blocked b.md", "prompt_blocked c.md", "pipeline_hold c.md"], "\(events)"
-            )
+            // Which of them comes first is not told.
+            #expect(Set(events.dropLast()) == ["prompt_blocked a.md", "prompt_blocked b.md", "prompt_blocked c.md"], "\(events)")
+            #expect(events.count == 4 && events.last?.hasPrefix("pipeline_hold ") == true, "\(events)")
         }
     }
 }
