@@ -14,7 +14,8 @@ enum PreflightSetup {
     ) -> [ExecMode: any Runner] {
         [
             .script: ScriptRunner(logBytesMax: configuration.logLimitBytes),
-            .agent: AgentRunner(context: agents, meter: meter, spoolPath: spoolPath),
+            .agent: AgentRunner(
+                context: agents, meter: meter, spoolPath: spoolPath, outputBytesMax: configuration.logLimitBytes),
             .http: HTTPRunner(context: agents, meter: meter),
         ]
     }

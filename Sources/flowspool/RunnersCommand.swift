@@ -123,6 +123,9 @@ private struct RunnerProbe {
     let environment: [String: String]
     let scratch: String
 
+    /// Programs that are known to tell their version, and to do nothing else then.
+    private static let tools: Set<String> = ["codex", "claude", "gemini", "aider", "llm", "opencode"]
+
     struct State {
         var path: String?
         var version: String?
@@ -134,13 +137,17 @@ private struct RunnerProbe {
 
     func look() async -> State {
         guard preset.kind == .agent, let program = preset.command.first, let path = find(program) else { return State() }
+        // Whatever else it is, it may do its work when it is started.
+        guard Self.tools.contains((program as NSString).lastPathComponent) else { return State(path: path) }
         let output = await run(path, ["--version"])
         let line = output.split(whereSeparator: \.isNewline).first { $0.contains { $0.isNumber } }
         return State(path: path, version: line.map { String($0.prefix(60)) })
     }
 
     func help() async -> String {
-        guard !preset.optional.isEmpty, let program = preset.command.first, let path = find(program) else { return "" }
+        guard !preset.optional.isEmpty, let program = preset.command.first, let path = find(program),
+            Self.tools.contains((program as NSString).lastPathComponent)
+        else { return "" }
         return await run(path, ["--help"])
     }
 

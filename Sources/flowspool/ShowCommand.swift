@@ -32,7 +32,7 @@ struct ShowCommand: AsyncParsableCommand {
             let spool = try SpoolFolder.open(at: spoolOptions.path)
             let ledger = try Ledger.look(at: spool)
             let wanted = job
-            if printsPrompt { return try printPrompt(spool, try ledger.read { try $0.find(wanted) }) }
+            if printsPrompt { return try printPrompt(spool, ledger, try ledger.read { try $0.find(wanted) }) }
             let facts = try ledger.read { tx in
                 let job = try tx.find(wanted)
                 return Facts(
@@ -52,7 +52,12 @@ struct ShowCommand: AsyncParsableCommand {
 }
 
 extension ShowCommand {
-    private func printPrompt(_ spool: SpoolFolder, _ job: Job) throws {
+    private func printPrompt(_ spool: SpoolFolder, _ ledger: Ledger, _ job: Job) throws {
+        // What was sent stands in the run folder; what would be sent now may be something else.
+        let last = try ledger.read { try $0.attempts(of: job.id) }.last?.runDirectory
+        if let last, let sent = FileManager.default.contents(atPath: spool.path + "/" + last + "/prompt.md") {
+            return try StandardOutput.write(bytes: TerminalFilter.output(String(decoding: sent, as: UTF8.self)))
+        }
         guard let path = spool.pathOf(job), let bytes = FileManager.default.contents(atPath: path) else {
             throw FlowspoolError(
                 .invalidInput, "\(job.title): its file is not there", hint: "`flowspool show \(job.id)` says where it was")

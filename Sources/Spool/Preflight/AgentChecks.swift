@@ -85,7 +85,9 @@ enum AgentChecks {
     ) -> [Finding] {
         var findings: [Finding] = []
         let program = plan.preset.command.first ?? ""
-        if ProgramFinder.search(program, in: context.searchPath) == nil {
+        // As the attempt looks for it: by the runner's own PATH, and from the agent's folder.
+        let path = program.contains("/") && !program.hasPrefix("/") ? folder(prompt, context) + "/" + program : program
+        if ProgramFinder.search(path, in: plan.preset.environment["PATH"] ?? context.searchPath) == nil {
             findings.append(
                 Finding(
                     .interpreterMissing,

@@ -11,6 +11,8 @@ struct DialectReader {
     private(set) var gate: GateSpecification
     /// `retry_max` as another tool's `max_retries` comes to.
     private(set) var retryMax: String?
+    /// How the names of values are spelled, by what they fold to.
+    private var spelled: [String: String] = [:]
     private(set) var findings: [Finding] = []
     private let linesBefore: Int
 
@@ -52,10 +54,22 @@ struct DialectReader {
             agent.temperature = Self.number(config["temperature"]) ?? agent.temperature
             agent.tokensMax = Self.count(config["max_output_tokens", "max_tokens"]) ?? agent.tokensMax
         }
-        agent.temperature = Self.number(keys["temperature"]) ?? agent.temperature
-        agent.tokensMax = Self.count(keys["max_tokens", "max_output_tokens"]) ?? agent.tokensMax
-        if let text = keys["api"]?.text { agent.api = Self.api(text) ?? agent.api }
-        agent.system = keys["system", "system_prompt"]?.text
+        if let node = keys["temperature"] {
+            agent.temperature = Self.number(node)
+            if agent.temperature == nil { report("temperature", node, form: "a number from 0 to 2") }
+        }
+        if let node = keys["max_tokens", "max_output_tokens"] {
+            agent.tokensMax = Self.count(node)
+            if agent.tokensMax == nil { report("max_tokens", node, form: "a whole number from 1 up") }
+        }
+        if let node = keys["api"], let text = node.text {
+            agent.api = Self.api(text)
+            if agent.api == nil { report("api", node, form: "chat, completions") }
+        }
+        if let node = keys["system", "system_prompt"] {
+            agent.system = node.text
+            if node.sequence != nil { report("system", node, form: "a text") }
+        }
     }
 
     private static func api(_ text: String) -> AgentSettings.API? {
@@ -83,10 +97,12 @@ struct DialectReader {
         if let url = text(keys, "base_url", form: "a URL") { agent.baseURL = url }
         agent.apiKeyEnvironment = name(keys, "api_key_env", form: "the name of an environment variable, or none")
         // A mapping is something else's: GitHub workflows have a `permissions:` of their own, Dotprompt an `output:`.
-        if let node = keys["permissions"], node.text != nil {
+        if let node = keys["permissions"], node.mapping == nil {
             agent.permissions = word(keys, "permissions", SpoolConfiguration.Permissions.self)
         }
-        if let node = keys["output"], let path = node.text {
+        if let node = keys["output"], node.sequence != nil {
+            report("output", node, form: "the path of one file below the repo root")
+        } else if let node = keys["output"], let path = node.text {
             if !AnswerFile.isAllowed(path) {
                 report("output", node, form: "the path of a file below the repo root, without `..`, not in .git or a spool")
             } else {
@@ -154,6 +170,13 @@ struct DialectReader {
 
     // MARK: Inputs
 
+    /// The value of a placeholder, in the place of one that was given by another spelling of its name.
+    private mutating func set(_ name: String, _ text: String) {
+        let folded = FoldedKeys.fold(name)
+        if let earlier = spelled.updateValue(name, forKey: folded), earlier != name { agent.values[earlier] = nil }
+        agent.values[name] = text
+    }
+
     private mutating func readInputs(_ keys: FoldedKeys) {
         // The weakest first.
         take(keys["sample"])
@@ -161,15 +184,15 @@ struct DialectReader {
             for item in (inputs.sequence ?? []).prefix(SettingsReader.entriesMax) {
                 guard let input = item.folded, let name = input["name"]?.text else { continue }
                 declare(name, isOptional: input["required"]?.text?.lowercased() == "false")
-                if let value = input["default", "value", "sample", "example"] { agent.values[name] = value.flatText }
+                if let value = input["default", "value", "sample", "example"] { set(name, value.flatText) }
             }
             for (key, value) in (inputs.mapping ?? [:]).prefix(SettingsReader.entriesMax) {
                 guard let name = key.text else { continue }
                 declare(name, isOptional: false)
                 if let described = value.folded {
-                    if let value = described["default", "value", "sample", "example"] { agent.values[name] = value.flatText }
+                    if let value = described["default", "value", "sample", "example"] { set(name, value.flatText) }
                 } else if !value.isNull {
-                    agent.values[name] = value.flatText
+                    set(name, value.flatText)
                 }
             }
         }
@@ -189,7 +212,7 @@ struct DialectReader {
     private mutating func take(_ node: Node?) {
         guard let mapping = node?.mapping else { return }
         for (key, value) in mapping.prefix(SettingsReader.entriesMax) {
-            if let name = key.text { agent.values[name] = value.flatText }
+            if let name = key.text { set(name, value.flatText) }
         }
     }
 
@@ -200,7 +223,9 @@ struct DialectReader {
         let node = keys["allowed_tools"] ?? keys["tools"]
         agent.tools = Array((node?.texts ?? []).prefix(SettingsReader.entriesMax))
         let mode = (keys["mode"] ?? keys["agent"])?.text?.lowercased()
-        if mode == "ask" || mode == "plan" || (!agent.tools.isEmpty && agent.tools.allSatisfy(Self.onlyReads)) {
+        // A list without a tool is one, too.
+        let isList = node?.sequence != nil || !agent.tools.isEmpty
+        if mode == "ask" || mode == "plan" || (isList && agent.tools.allSatisfy(Self.onlyReads)) {
             agent.permissionsImplied = .read
         } else if mode == "edit" || mode == "agent" {
             agent.permissionsImplied = .edit
@@ -215,7 +240,9 @@ struct DialectReader {
             "ls", "todo", "think", "findtestfiles", "searchresults", "githubrepo", "readfile", "listdirectory", "filesearch",
             "textsearch", "testfailure", "notebookread",
         ]
-        let name = tool.split(separator: "/").first.map(String.init) ?? tool
+        // `Read(src/**)`: what it may read is for the tool itself.
+        let bare = tool.prefix { $0 != "(" }
+        let name = bare.split(separator: "/").first.map(String.init) ?? String(bare)
         return reading.contains(FoldedKeys.fold(name))
     }
 

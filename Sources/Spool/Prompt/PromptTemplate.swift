@@ -32,7 +32,8 @@ struct PromptTemplate: Sendable {
         var values: [String: String] = [:]
         for name in settings.optionalInputs { values[FoldedKeys.fold(name)] = "" }
         for (name, value) in settings.values { values[FoldedKeys.fold(name)] = value }
-        for (name, value) in variables { values[FoldedKeys.fold(name)] = value }
+        // Of two spellings, always the same one.
+        for (name, value) in variables.sorted(by: { $0.key < $1.key }) { values[FoldedKeys.fold(name)] = value }
         self.values = values
         declared = Set(settings.inputs.map(FoldedKeys.fold))
     }
@@ -150,7 +151,7 @@ struct PromptTemplate: Sendable {
         return name
     }
 
-    private static func fenceRun(_ line: ArraySlice<UInt8>) -> (mark: UInt8, count: Int, isBare: Bool)? {
+    static func fenceRun(_ line: ArraySlice<UInt8>) -> (mark: UInt8, count: Int, isBare: Bool)? {
         let content = line.drop { $0 == 0x20 || $0 == 0x09 }
         guard let mark = content.first, mark == UInt8(ascii: "`") || mark == UInt8(ascii: "~") else { return nil }
         let count = content.prefix { $0 == mark }.count

@@ -64,8 +64,12 @@ extension JSON {
     ///   - bytes: UTF-8; a byte-order mark at the start is skipped (RFC 8259, 8.1).
     ///   - bytesMax: longer input is an error.
     /// - Throws: `JSONSyntaxError`: not JSON, more than 64 levels deep, too long, or a key that an object has twice.
-    public static func parse(_ bytes: some Sequence<UInt8>, bytesMax: Int = 64 << 20) throws(JSONSyntaxError) -> JSON {
-        var parser = JSONParser(Array(bytes), bytesMax: bytesMax, allowsDuplicateKeys: false)
+    ///   - mends: half a surrogate pair in an escape, which JavaScript's `JSON.stringify` writes for text that is cut within a character, becomes
+    ///     U+FFFD; and of a key that an object has twice, the last counts. For what other programs print.
+    public static func parse(
+        _ bytes: some Sequence<UInt8>, bytesMax: Int = 64 << 20, mends: Bool = false
+    ) throws(JSONSyntaxError) -> JSON {
+        var parser = JSONParser(Array(bytes), bytesMax: bytesMax, allowsDuplicateKeys: false, mends: mends)
         return try parser.parse().json
     }
 
@@ -80,11 +84,13 @@ struct JSONParser {
     private let bytes: [UInt8]
     private let bytesMax: Int
     private let allowsDuplicateKeys: Bool
+    private let mends: Bool
     private var index = 0
     private var depth = 0
 
     /// - Parameter allowsDuplicateKeys: when true they are left in the tree, for a caller that names them all.
-    init(_ bytes: [UInt8], bytesMax: Int, allowsDuplicateKeys: Bool) {
+    init(_ bytes: [UInt8], bytesMax: Int, allowsDuplicateKeys: Bool, mends: Bool = false) {
+        self.mends = mends
         self.bytes = bytes
         self.bytesMax = bytesMax
         self.allowsDuplicateKeys = allowsDuplicateKeys
@@ -252,14 +258,24 @@ struct JSONParser {
             var code = try hexadecimal(start)
             if (0xD800..<0xDC00).contains(code) {
                 guard bytes[min(index, bytes.count)...].starts(with: #"\u"#.utf8) else {
+                    if mends { return Array("\u{FFFD}".utf8) }
                     throw fail("half a surrogate pair", at: start)
                 }
+                let behind = index
                 index += 2
                 let low = try hexadecimal(start)
-                guard (0xDC00..<0xE000).contains(low) else { throw fail("half a surrogate pair", at: start) }
+                guard (0xDC00..<0xE000).contains(low) else {
+                    guard mends else { throw fail("half a surrogate pair", at: start) }
+                    // What follows is a character of its own.
+                    index = behind
+                    return Array("\u{FFFD}".utf8)
+                }
                 code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
             }
-            guard let scalar = Unicode.Scalar(code) else { throw fail("half a surrogate pair", at: start) }
+            guard let scalar = Unicode.Scalar(code) else {
+                if mends { return Array("\u{FFFD}".utf8) }
+                throw fail("half a surrogate pair", at: start)
+            }
             return Array(String(scalar).utf8)
         default:
             throw fail("an unknown escape in a string", at: start)

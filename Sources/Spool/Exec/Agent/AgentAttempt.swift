@@ -11,13 +11,15 @@ struct AgentAttempt {
     private let executor: any Executor
     private let begin: MonotonicTime
     /// The agent's, with its keys.
-    private let environment: [String: String]
+    private var environment: [String: String]
     /// For git and for the prompt's own checks, which get no keys.
-    private let plainEnvironment: [String: String]
+    private var plainEnvironment: [String: String]
     /// Of the keys in `environment`.
     let secrets: SecretMask
     private var usage: RunUsage
     private var result = AttemptResult(outcome: .success)
+    /// What the agent has answered.
+    private var answer = ""
 
     static let promptName = "prompt.md"
     static let answerName = "answer.md"
@@ -53,6 +55,9 @@ struct AgentAttempt {
         let git = Git(executor: executor, environment: plainEnvironment, folder: folder)
         do {
             let tree = try await makeTree(git)
+            // What takes the place of the repo root.
+            environment["REPO_ROOT"] = tree.root
+            plainEnvironment["REPO_ROOT"] = tree.root
             if let problem = outputProblem(in: tree) {
                 _ = fail(.gate, problem)
                 await settle(tree, git)
@@ -88,11 +93,16 @@ struct AgentAttempt {
     private func outputProblem(in tree: WorkingTree) -> String? {
         guard let path = request.prompt.settings.agent.output else { return nil }
         do throws(AnswerFile.Refused) {
-            try AnswerFile.check(path, below: tree.root)
+            try AnswerFile.check(path, below: outputRoot(tree))
             return nil
         } catch {
             return error.text + "; nothing was started"
         }
+    }
+
+    /// The scratch folder goes with the run folder, and the answer is for the repository.
+    private func outputRoot(_ tree: WorkingTree) -> String {
+        request.prompt.settings.agent.isolation == .scratch ? request.repoRoot : tree.root
     }
 
     // MARK: Working tree
@@ -170,7 +180,7 @@ struct AgentAttempt {
         usage = outcome.stream.usage(runner: plan.preset.name, model: plan.model)
         usage.price(plan.preset.price)
         runner.meter.finish(request.job, usage.total(seconds: outcome.result.durationSeconds))
-        let answer = keepAnswer(outcome.stream.answer)
+        answer = keepAnswer(outcome.stream.answer)
         if outcome.stream.answer.isEmpty { outcome.stream.answer = answer }
         let verdict = AgentVerdict.judge(
             .init(
@@ -178,7 +188,22 @@ struct AgentAttempt {
                 timeoutSeconds: limit, now: Date(timeIntervalSince1970: Double(runner.clock.wallMilliseconds()) / 1000),
                 timeZone: runner.timeZone ?? .current))
         take(verdict, seconds: outcome.result.durationSeconds)
+        if result.outcome == .success, let trouble = incompleteness(outcome) {
+            _ = fail(.runner, "\(plan.preset.name) finished, but \(trouble)")
+            result.failedBlock = 1
+            result.lastOKBlock = 0
+        } else if let trouble = outcome.result.outputTrouble {
+            result.message += "; its transcript is not complete: \(trouble)"
+        }
         if case .notStarted = outcome.result.ending { result.refuse(outcome.result.cause) }
+    }
+
+    /// Why an answer is not what the agent has printed; nil where it is.
+    private func incompleteness(_ outcome: AgentWatch.Outcome) -> String? {
+        if outcome.stream.isCut { return "its answer is longer than \(AgentStream.answerMax >> 20) MiB" }
+        // The others say in an event that they have ended, which is read as it comes.
+        guard plan.preset.reader == .text || plan.preset.reader == .aider || plan.preset.reader == .gemini else { return nil }
+        return outcome.result.outputTrouble.map { "its output could not be kept whole: \($0)" }
     }
 
     /// The end of standard error. Keys go before it is cut, which could leave half of one.
@@ -246,8 +271,6 @@ struct AgentAttempt {
 
     private mutating func ask(in tree: WorkingTree, before: String?, git: Git) async {
         let specification = request.prompt.settings.gate
-        // Missing: nothing was answered.
-        let answer = keepAnswer("")
         var problems: [String] = []
         // Before the answer is put into the tree, which would be a change, too.
         if let before {
@@ -259,8 +282,12 @@ struct AgentAttempt {
             }
         }
         if let path = request.prompt.settings.agent.output {
+            guard answer.contains(where: { !$0.isWhitespace }) else {
+                _ = fail(.gate, "output: there is no answer to put into \(printable(path))")
+                return
+            }
             do throws(AnswerFile.Refused) {
-                try AnswerFile.write(answer, to: path, below: tree.root)
+                try AnswerFile.write(answer, to: path, below: outputRoot(tree))
             } catch {
                 _ = fail(.gate, error.text)
                 return

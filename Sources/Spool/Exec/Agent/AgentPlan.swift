@@ -31,11 +31,15 @@ public struct AgentPlan: Sendable {
             permissions = .edit
         }
         budget = context.budget(for: settings, preset)
-        system = settings.system ?? preset.system
-        let filled = PromptTemplate(settings, variables: context.variables).fill(Self.body(prompt))
+        let template = PromptTemplate(settings, variables: context.variables)
+        let filledSystem = settings.system.map(template.fill)
+        system = filledSystem?.text ?? preset.system
+        let filled = template.fill(Self.body(prompt))
         text = filled.text
         let above = prompt.bodyFirstLine - 1 + Self.blankLines(prompt.body)
         missing = filled.missing.map { .init(name: $0.name, line: $0.line + above) }
+        // Of the front matter, whose lines are not told apart.
+        missing += (filledSystem?.missing ?? []).map { .init(name: $0.name, line: 1) }
         foreign = filled.foreign.map { .init(name: $0.name, line: $0.line + above) }
         isTooLong = filled.isTooLong
         if preset.kind == .agent, !settings.contextFiles.isEmpty {

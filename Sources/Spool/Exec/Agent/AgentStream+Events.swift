@@ -178,9 +178,24 @@ extension AgentStream {
 
     // MARK: gemini
 
+    /// The document at the end of a text: what begins with `{` at the start of a line and is JSON to the end, or the first that is at all.
+    private static func document(in text: String) -> JSON? {
+        var tried = 0
+        var isLineStart = true
+        let bytes = Array(text.utf8)
+        for index in bytes.indices {
+            defer { isLineStart = bytes[index] == 0x0A }
+            // Of a notice it may stand in the middle of a line.
+            guard bytes[index] == UInt8(ascii: "{"), isLineStart || tried == 0, tried < 64 else { continue }
+            tried += 1
+            if let document = try? JSON.parse(bytes[index...], mends: true), document.objectValue != nil { return document }
+        }
+        return nil
+    }
+
     private mutating func finishGemini(_ text: String) {
         // Notices may stand before the document.
-        guard let start = text.firstIndex(of: "{"), let document = try? JSON.parse(String(text[start...])) else {
+        guard let document = Self.document(in: text) else {
             stray = text.split(separator: "\n").last { $0.contains { !$0.isWhitespace } }.map(String.init)
             return
         }

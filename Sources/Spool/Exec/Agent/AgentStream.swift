@@ -42,6 +42,8 @@ struct AgentStream: Sendable {
 
     private var partial: [UInt8] = []
     private var skipsLine = false
+    /// The answer is longer than what is kept of it.
+    private(set) var isCut = false
     /// Longest event that is read, in bytes; a longer one is skipped.
     private static let lineMax = 16 << 20
     /// Longest answer that is kept, in bytes.
@@ -54,7 +56,7 @@ struct AgentStream: Sendable {
     /// Takes the next bytes of standard output.
     mutating func take(_ bytes: some Sequence<UInt8>) {
         guard isLines else {
-            if partial.count < Self.answerMax { partial.append(contentsOf: bytes) }
+            if partial.count < Self.answerMax { partial.append(contentsOf: bytes) } else { isCut = true }
             return
         }
         for byte in bytes {
@@ -91,7 +93,8 @@ struct AgentStream: Sendable {
     private mutating func takeLine() {
         let line = String(decoding: partial, as: UTF8.self)
         guard line.contains(where: { !$0.isWhitespace }) else { return }
-        guard let event = try? JSON.parse(line), event.objectValue != nil else {  // What is no JSON is no event, whatever it is.
+        // What is no JSON is no event, whatever it is.
+        guard let event = try? JSON.parse(line.utf8, mends: true), event.objectValue != nil else {
             stray = line
             return
         }
@@ -114,6 +117,6 @@ struct AgentStream: Sendable {
     var needsTerminal: Bool { reader == .codex || reader == .claude }
 
     mutating func addAnswer(_ text: String) {
-        if answer.utf8.count + text.utf8.count <= Self.answerMax { answer += text }
+        if answer.utf8.count + text.utf8.count <= Self.answerMax { answer += text } else { isCut = true }
     }
 }

@@ -12,7 +12,8 @@ enum AnswerFile {
         let (name, folder) = try place(path, below: root, makesFolders: true)
         guard let folder else { return }  // It was made.
         do throws(SystemCallError) {
-            try folder.replace(name, with: Data(text.utf8), mode: 0o644)
+            // As open as the file whose place it takes.
+            try folder.replace(name, with: Data(text.utf8), mode: try folder.status(name)?.mode ?? 0o644)
         } catch {
             throw Refused(text: "output: \(error)")
         }
@@ -37,8 +38,14 @@ enum AnswerFile {
                 let isLast = index == parts.count - 1
                 if try isOwned(part, isLast: isLast, in: folder) { break }
                 if isLast {
-                    if try folder.status(part)?.kind != .folder { return (name, folder) }
-                    throw Refused(text: "output: \(printable(path)) is a folder; name a file")
+                    switch try folder.status(part)?.kind {
+                    case nil, .regular: break
+                    case .folder: throw Refused(text: "output: \(printable(path)) is a folder; name a file")
+                    case .symlink: throw Refused(text: "output: \(printable(path)) is a symbolic link; name the file itself")
+                    default: throw Refused(text: "output: \(printable(path)) is no regular file")
+                    }
+                    try folder.checkWritable()
+                    return (name, folder)
                 }
                 if try !makesFolders && folder.status(part) == nil { return (name, nil) }
                 folder = try makeFolder(part, in: folder)

@@ -69,6 +69,17 @@ struct JSONSchema: Sendable {
 
     // MARK: A value
 
+    /// Equal for equal values, however they are written: keys in order, numbers as numbers.
+    private static func canonical(_ value: JSON) -> String {
+        switch value {
+        case .array(let items): "[" + items.map(canonical).joined(separator: ",") + "]"
+        case .object(let members):
+            "{" + members.sorted { $0.0 < $1.0 }.map { JSON.string($0.0).compact + ":" + canonical($0.1) }.joined(separator: ",")
+                + "}"
+        default: number(value).map { "\($0)" } ?? value.compact
+        }
+    }
+
     private static func check(_ value: JSON, _ schema: JSON, at path: String, depth: Int, _ found: inout [String]) {
         guard found.count < misfitsMax else { return }
         if case .bool(let allows) = schema {
@@ -125,7 +136,9 @@ struct JSONSchema: Sendable {
             case "exclusiveMinimum": if actual <= limit { found.append("\(path) is not above \(rule.compact)") }
             case "exclusiveMaximum": if actual >= limit { found.append("\(path) is not below \(rule.compact)") }
             case "multipleOf":
-                if limit != 0, (actual / limit).rounded() * limit != actual {
+                // Of decimal fractions neither is what was written: 19.99 is a multiple of 0.01.
+                let ratio = limit == 0 ? 0 : actual / limit
+                if limit != 0, abs(ratio - ratio.rounded()) > 1e-9 * max(1, abs(ratio)) {
                     found.append("\(path) is no multiple of \(rule.compact)")
                 }
             default: return
@@ -147,7 +160,7 @@ struct JSONSchema: Sendable {
             case "minItems": bound(items.count, rule, isLeast: true, "items", at: path, &found)
             case "maxItems": bound(items.count, rule, isLeast: false, "items", at: path, &found)
             case "uniqueItems":
-                let isUnique = Set(items.map(\.compact)).count == items.count
+                let isUnique = Set(items.map(Self.canonical)).count == items.count
                 if rule.boolValue == true, !isUnique { found.append("\(path) has an item twice") }
             default: return
             }

@@ -11,9 +11,16 @@ enum LimitText {
     private static let charactersMax = 8192
 
     private static let phrases = [
-        "usage limit", "rate limit", "rate_limit", "ratelimit", "hit your limit", "session limit", "weekly limit", "daily limit",
-        "limit reached", "too many requests", "resource_exhausted", "resource has been exhausted", "exceeded your current quota",
-        "quota exceeded", "quota will reset", "usage_limit", "overloaded_error", "out of extra usage", "exhausted your capacity",
+        "usage limit", "rate limit", "hit your limit", "session limit", "weekly limit", "daily limit",
+        "limit reached", "too many requests", "resource has been exhausted", "exceeded your current quota",
+        "quota exceeded", "quota will reset", "out of extra usage", "exhausted your capacity",
+    ]
+    /// Names of errors, as words of their own: `test_rate_limit.py` is none.
+    private static let names: Set<String> = [
+        "rate_limit", "rate_limited", "rate_limit_error", "rate_limit_exceeded", "rate_limit_reached", "ratelimit", "ratelimited",
+        "ratelimiterror", "ratelimitexceeded", "ratelimitexceedederror", "usage_limit", "usage_limit_reached",
+        "usage_limit_exceeded",
+        "resource_exhausted", "overloaded_error",
     ]
     /// A limit that no waiting lifts.
     private static let never = ["insufficient_quota", "check your plan and billing", "credit balance is too low"]
@@ -21,13 +28,40 @@ enum LimitText {
     static func isLimit(_ text: String) -> Bool {
         let text = tail(text).lowercased()
         if never.contains(where: text.contains) { return false }
-        if phrases.contains(where: text.contains) { return true }
+        return text.split(whereSeparator: \.isNewline).contains { isLimit(line: $0) }
+    }
+
+    private static func isLimit(line text: Substring) -> Bool {
+        // A test that fails may be about limits, and a disk has a quota as well.
+        if text.contains("assert") || text.hasPrefix("failed ") || text.contains("disk quota") { return false }
+        if phrases.contains(where: text.contains) || holdsName(text) { return true }
         // The status, as a word of its own beside a word that says what it is.
         let words = text.split { !($0.isLetter || $0.isNumber) }
         return zip(words, words.dropFirst()).contains { first, second in
             (second == "429" && ["status", "code", "error", "http", "statuscode"].contains(String(first)))
                 || (first == "429" && ["too", "error", "rate"].contains(String(second)))
         }
+    }
+
+    /// Whether an error's name stands there, and is no part of a path or of a longer name.
+    private static func holdsName(_ text: Substring) -> Bool {
+        let bytes = Array(text.utf8)
+        func isPart(_ byte: UInt8) -> Bool { byte.isASCIILetterOrDigit || byte == UInt8(ascii: "_") }
+        var start = 0
+        while start < bytes.count {
+            guard isPart(bytes[start]) else {
+                start += 1
+                continue
+            }
+            let end = bytes[start...].firstIndex { !isPart($0) } ?? bytes.count
+            let isInPath =
+                start > 0 && bytes[start - 1] == UInt8(ascii: "/")
+                || end + 1 < bytes.count && bytes[end] == UInt8(ascii: ".") && isPart(bytes[end + 1])
+                || end < bytes.count && bytes[end] == UInt8(ascii: "/")
+            if !isInPath, names.contains(String(decoding: bytes[start..<end], as: UTF8.self)) { return true }
+            start = end
+        }
+        return false
     }
 
     /// The end of the limit, as the text gives it.

@@ -31,9 +31,10 @@ struct PatternMatcher {
         steps.append(.match)
     }
 
-    /// Whether the pattern matches anywhere in the first 64 KiB of `text`.
+    /// Whether the pattern matches anywhere in `text`. What is longer than 64 Ki characters does not: a part of it would tell nothing.
     func isFound(in text: String) -> Bool {
-        let scalars = Array(text.unicodeScalars.prefix(64 << 10))
+        let scalars = Array(text.unicodeScalars.prefix(64 << 10 + 1))
+        guard scalars.count <= 64 << 10 else { return false }
         var current: [Int] = []
         var marks = [Int](repeating: -1, count: steps.count)
         for position in 0...scalars.count {

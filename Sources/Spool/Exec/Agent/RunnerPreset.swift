@@ -27,6 +27,8 @@ public struct RunnerPreset: Sendable, Hashable {
     public var name: String
     public var kind: Kind
     public var isBuiltIn = false
+    /// Whether `spool.yaml` gives its address, and did not only change something else of a built-in one.
+    var hasOwnAddress = false
     /// Where several runners could be meant, this one is.
     public var isDefault = false
     public var model: String?

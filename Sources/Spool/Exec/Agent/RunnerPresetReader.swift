@@ -92,6 +92,7 @@ enum RunnerPresetReader {
     ) {
         if let url = text(top, "base_url", &faults) {
             preset.baseURL = url
+            preset.hasOwnAddress = true
             if Endpoint(url) == nil, let node = top.node("base_url") {
                 faults.add(top.path("base_url"), node, allowed: "an http or https URL without user, query and fragment")
             }

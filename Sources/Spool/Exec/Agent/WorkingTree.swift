@@ -173,7 +173,13 @@ struct WorkingTree: Sendable {
         var info = stat()
         let inside = path + below
         let isThere = stat(inside, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
-        return WorkingTree(root: path, directory: isThere ? inside : path, branch: branch, base: base, repository: repository)
+        let tree = WorkingTree(root: path, directory: isThere ? inside : path, branch: branch, base: base, repository: repository)
+        guard isThere else {
+            _ = try? await tree.settle(git)  // It stays where that fails, with nothing in it.
+            throw Git.Failed(
+                description: "the working folder \(printable(String(below))) is in no commit, so a worktree has none")
+        }
+        return tree
     }
 
     /// Removes a worktree in which nothing was written, with its branch; one that has changes is kept. No file and no commit that is
@@ -188,6 +194,12 @@ struct WorkingTree: Sendable {
             return true
         }
         if try await hasFilesInSubmodules(git) { return true }
+        // A file that git was told to take for unchanged may be another one by now.
+        if try await git.bytes(["ls-files", "-v", "-z"], in: root).split(separator: 0).contains(where: {
+            (97...122).contains($0[$0.startIndex])
+        }) {
+            return true
+        }
         try await repository.alone(git, ["worktree", "remove", root])
         try await repository.alone(git, ["branch", "--quiet", "-D", branch])
         return false

@@ -37,7 +37,7 @@ struct ChatRequest: Sendable, Hashable {
         var messages: [Message] = []
         var role = "user"
         var lines: [Substring] = []
-        var isFenced = false
+        var fence: (mark: UInt8, count: Int)?
         func close() {
             let content = lines.joined(separator: "\n")
             if content.contains(where: { !$0.isWhitespace }) {
@@ -46,8 +46,14 @@ struct ChatRequest: Sendable, Hashable {
             lines = []
         }
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line.hasPrefix("```") { isFenced.toggle() }
-            if !isFenced, let next = marker(line) {
+            let run = PromptTemplate.fenceRun(Array(line.utf8)[...])
+            let isFenced = fence != nil
+            if let open = fence {
+                if let run, run.mark == open.mark, run.count >= open.count, run.isBare { fence = nil }
+            } else if let run {
+                fence = (run.mark, run.count)
+            }
+            if !isFenced, run == nil, let next = marker(line) {
                 close()
                 role = next.role
                 if !next.rest.isEmpty { lines.append(next.rest) }
@@ -64,7 +70,8 @@ struct ChatRequest: Sendable, Hashable {
 
     private static func marker(_ line: Substring) -> (role: String, rest: Substring)? {
         let bare = line.trimming(while: \.isWhitespace)
-        for role in ["system", "user", "assistant"] where bare == "\(role):" { return (role, "") }
+        // At the beginning of a line: in a list or a quote it is text.
+        for role in ["system", "user", "assistant"] where bare == "\(role):" && line.hasPrefix(role) { return (role, "") }
         guard bare.hasPrefix("{{role \""), let close = bare.range(of: "\"}}") else { return nil }
         let name = bare[bare.index(bare.startIndex, offsetBy: 8)..<close.lowerBound]
         let roles = ["system": "system", "user": "user", "model": "assistant", "assistant": "assistant"]

@@ -16,10 +16,21 @@ struct EventStream: Sendable {
     private(set) var id: String?
     /// Lines that are neither events nor comments.
     private(set) var garbage: String?
+    /// An event that could not be read: what was in it is missing.
+    private(set) var damage: String?
     private(set) var pieces = 0
+    /// The model thinks, and what it thinks comes in.
+    private(set) var isThinking = false
 
     private var partial: [UInt8] = []
-    static let lineMax = 4 << 20
+    /// The data of an event that is not whole yet: it may stand in several lines.
+    private var pending: [UInt8] = []
+    /// Lines that belong to no event, as long as none has come: a document over several lines.
+    private var document: [UInt8] = []
+    private var hasEvents = false
+    private var isFirst = true
+    /// As long as an answer that is kept, with its escapes.
+    static let lineMax = 24 << 20
     /// A line is longer than `lineMax`.
     private(set) var isTooLong = false
 
@@ -42,14 +53,32 @@ struct EventStream: Sendable {
     /// The stream has ended: what stands without a line end counts, too.
     mutating func finish() -> String {
         defer { partial = [] }
-        return takeLine()
+        let text = takeLine()
+        endEvent()
+        if hasEvents || document.isEmpty { return text }
+        guard let whole = try? JSON.parse(document, bytesMax: Self.lineMax, mends: true), whole.objectValue != nil else {
+            return text
+        }
+        garbage = nil
+        return text + takeEvent(whole)
+    }
+
+    /// An empty line ends an event.
+    private mutating func endEvent() {
+        if !pending.isEmpty, damage == nil { damage = excerpt(String(decoding: pending, as: UTF8.self)) }
+        pending = []
     }
 
     private mutating func takeLine() -> String {
         if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
+        if isFirst, partial.starts(with: [0xEF, 0xBB, 0xBF]) { partial.removeFirst(3) }
+        isFirst = false
+        if partial.isEmpty { endEvent() }
         guard !partial.isEmpty, partial.first != UInt8(ascii: ":") else { return "" }
         var data = partial[...]
-        if data.starts(with: "data:".utf8) {
+        let isData = data.starts(with: "data:".utf8)
+        if isData {
+            hasEvents = true
             data = data.dropFirst(5)
         } else if ["event:", "id:", "retry:"].contains(where: { data.starts(with: $0.utf8) }) {
             return ""
@@ -59,11 +88,21 @@ struct EventStream: Sendable {
             isDone = true
             return ""
         }
-        guard let event = try? JSON.parse(data, bytesMax: Self.lineMax), event.objectValue != nil else {
+        if let event = try? JSON.parse(data, bytesMax: Self.lineMax, mends: true), event.objectValue != nil {
+            endEvent()
+            return takeEvent(event)
+        }
+        guard isData else {
             // Kept as the sample that the message shows.
             if garbage == nil { garbage = excerpt(String(decoding: data, as: UTF8.self)) }
+            if !hasEvents, document.count + data.count < Self.lineMax { document += data + [0x0A] }
             return ""
         }
+        pending += (pending.isEmpty ? [] : [0x0A]) + data
+        guard let event = try? JSON.parse(pending, bytesMax: Self.lineMax, mends: true), event.objectValue != nil else {
+            return ""
+        }
+        pending = []
         return takeEvent(event)
     }
 
@@ -84,6 +123,11 @@ struct EventStream: Sendable {
             choice.at("delta", "content")?.stringValue ?? choice["text"]?.stringValue
             ?? choice.at("message", "content")?.stringValue
         if let text, !text.isEmpty { pieces += 1 }
+        if let thought = (choice.at("delta", "reasoning_content") ?? choice.at("delta", "reasoning"))?.stringValue,
+            !thought.isEmpty
+        {
+            isThinking = true
+        }
         return text ?? ""
     }
 }

@@ -152,16 +152,27 @@ struct HTTPAttempt {
         return message
     }
 
+    /// Seconds that the text of a refusal is waited for; the status is there.
+    private static let refusalSeconds = 5.0
+
+    private func refusalText(_ response: HTTPClientResponse) async throws -> String {
+        try await withThrowingTaskGroup(of: String?.self) { group in
+            // Where it cannot be read, the status says enough.
+            group.addTask { (try? await response.body.collect(upTo: 64 << 10)).map { String(buffer: $0) } ?? "" }
+            group.addTask {
+                try await Task.sleep(for: .seconds(Self.refusalSeconds))
+                return nil
+            }
+            defer { group.cancelAll() }
+            let text = try await group.next() ?? nil
+            if Task.isCancelled { throw CancellationError() }
+            return text ?? ""
+        }
+    }
+
     /// An answer that is no 2xx.
     private func refusal(_ response: HTTPClientResponse) async throws -> Failure {
-        var body = ""
-        do {
-            body = String(buffer: try await response.body.collect(upTo: 64 << 10))
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            // The status says enough.
-        }
+        let body = try await refusalText(response)
         let parsed = try? JSON.parse(body)
         let text =
             parsed?.at("error", "message")?.stringValue ?? parsed?["error"]?.stringValue ?? parsed?["message"]?.stringValue
@@ -199,9 +210,11 @@ struct HTTPAttempt {
             guard let bytes else { break }
             let text = events.take(bytes.readableBytesView)
             answer += text
-            progress.note(hasAnswer: events.pieces > 0)
+            progress.note(hasAnswer: events.pieces > 0 || events.isThinking)
             try write(text)
             try check(events, answer)
+            // Nothing comes behind it, and a server may keep the connection.
+            if events.isDone { break }
         }
         let rest = events.finish()
         answer += rest
@@ -210,6 +223,9 @@ struct HTTPAttempt {
         guard events.isDone || events.finishReason != nil else {
             let why = events.garbage.map { "it sent “\($0)”" } ?? "it ended without saying that it is whole"
             throw Failure(failure: .exit, message: "the answer was cut off: \(why)")
+        }
+        if let damage = events.damage {
+            throw Failure(failure: .exit, message: "the answer was damaged on its way: “\(damage)” could not be read")
         }
         if let reason = events.finishReason, let text = Self.cutOff(reason) {
             let name = plan.preset.name

@@ -46,7 +46,7 @@ struct HTTPTarget: Sendable, Hashable {
 
     /// Whether the address is the one that `spool.yaml` gives this runner.
     private static func isOwn(_ preset: RunnerPreset, _ endpoint: Endpoint) -> Bool {
-        guard !preset.isBuiltIn, let own = preset.baseURL.flatMap(Endpoint.init) else { return false }
+        guard preset.hasOwnAddress, let own = preset.baseURL.flatMap(Endpoint.init) else { return false }
         return own.hostAndPort == endpoint.hostAndPort && own.isSecure == endpoint.isSecure
     }
 

@@ -15,18 +15,17 @@ import Testing
         symlink(scratch.file("outside/file"), root + "/file")
     }
 
-    @Test(arguments: ["a.md", "new/deep/a.md", "./a.md", "spool/notes/a.md", "file"])
+    @Test(arguments: ["a.md", "new/deep/a.md", "./a.md", "spool/notes/a.md"])
     func pathBelowTheRoot_isWritten(_ path: String) throws {
         try AnswerFile.write("x", to: path, below: root)
         #expect(scratch.text("root/" + path) == "x")
-        // A link is replaced, never followed.
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.file("outside")).isEmpty)
     }
 
     @Test(arguments: [
         "../a.md", "/etc/a.md", "a/../../b.md", "link/a.md", ".git/hooks/pre-commit", "sub/.git/config", "spool/a.md",
         "spool/.flowspool/spool.yaml", "spool/done/a.md", "scripts/codex-sprint/prompt_flow.config.json", "a/", "", ".",
-        "a\u{0}b",
+        "a\u{0}b", "file",
     ])
     func pathOutsideOfTheRoot_orOfFlowspoolAndGit_isRefused(_ path: String) throws {
         #expect(throws: AnswerFile.Refused.self) { try AnswerFile.write("x", to: path, below: root) }
@@ -58,5 +57,15 @@ import Testing
         #expect(try FileManager.default.subpathsOfDirectory(atPath: root).sorted() == before)
         try expect { try AnswerFile.write("x", to: path, below: root) }
         if problem != nil { #expect(try FileManager.default.subpathsOfDirectory(atPath: root).sorted() == before) }
+    }
+
+    @Test func fileThatIsThere_keepsItsMode_andAFolderWithoutRightsIsRefusedBefore() throws {
+        scratch.write("root/secret", "old")
+        chmod(root + "/secret", 0o600)
+        try AnswerFile.write("new", to: "secret", below: root)
+        #expect(scratch.mode("root/secret") == 0o600 && scratch.text("root/secret") == "new")
+        guard geteuid() != 0 else { return }
+        mkdir(root + "/closed", 0o500)
+        #expect(throws: AnswerFile.Refused.self) { try AnswerFile.check("closed/a.md", below: root) }
     }
 }

@@ -21,6 +21,20 @@ import Testing
         #expect(schema.misfits([]) == ["$ is array, not object"])
     }
 
+    /// As people write numbers and patterns, and not as their bits are.
+    @Test func numbersPatternsAndItems_areJudgedByWhatTheyMean() {
+        for (step, value) in [(0.01, 19.99), (0.1, 0.3), (0.01, 1e6 + 0.07)] {
+            #expect(JSONSchema(["multipleOf": .double(step)]).misfits(.double(value)).isEmpty, "\(value)")
+        }
+        #expect(JSONSchema(["multipleOf": 0.01]).misfits(19.995) != [] && JSONSchema(["multipleOf": 2]).misfits(3) != [])
+        let long = String(repeating: "a", count: 70_000)
+        #expect(JSONSchema(["pattern": "^a*$"]).misfits(.string(long + "B")) != [])
+        for items: JSON in [[["a": 1, "b": 2], ["b": 2, "a": 1]], [1, 1.0]] {
+            #expect(JSONSchema(["uniqueItems": true]).misfits(items) == ["$ has an item twice"])
+        }
+        #expect(JSONSchema(["uniqueItems": true]).misfits([1, "1", [1]]).isEmpty)
+    }
+
     @Test func keyword_thatIsNotSupported_isAProblem() {
         #expect(JSONSchema(["$ref": "#/x"]).problem == "the keyword `$ref` is not supported")
         #expect(JSONSchema(["type": "text"]).problem != nil)

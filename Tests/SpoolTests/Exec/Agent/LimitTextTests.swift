@@ -48,11 +48,15 @@ import Testing
     @Test(arguments: [
         "You've hit your usage limit.", "Error code: 429 - {}", "429 Too Many Requests", "rate_limit_error", "RESOURCE_EXHAUSTED",
         "You exceeded your current quota. Please retry in 34.2s.", "overloaded_error",
+        "litellm.RateLimitError: AnthropicException", "error: rate_limit_exceeded", "{\"code\":\"usage_limit_reached\"}",
     ])
     func limits_areRecognised(_ text: String) { #expect(LimitText.isLimit(text)) }
 
     @Test(arguments: [
         "", "exit 1", "line 429 of the file", "insufficient_quota: You exceeded your current quota", "context limit", "port 4290",
+        "FAILED tests/test_rate_limit.py::test_window - AssertionError", "src/rate_limit/mod.rs: no such file",
+        "test_rate_limit failed",
+        "cp: error writing 'big.o': Disk quota exceeded", "AssertionError: expected the rate limit to be 3",
     ])
     func otherTrouble_isNoLimit(_ text: String) { #expect(!LimitText.isLimit(text)) }
 

@@ -1,0 +1,12 @@
+// The variables by which git tells its hooks and aliases which repository they are about. A runner that was started by one must not hand them on: whatever calls
+// git in another folder would work on that repository.
+
+enum LocalGitVariables {
+    /// `git rev-parse --local-env-vars`, git 2.39, but for settings and for what makes no repository.
+    static let names: Set<String> = [
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE", "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX", "GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE", "GIT_WORK_TREE", "GIT_NAMESPACE", "GIT_QUARANTINE_PATH",
+    ]
+}
