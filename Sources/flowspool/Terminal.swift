@@ -59,9 +59,9 @@ struct TextTable {
 }
 
 /// Takes from a stream of bytes what could steer a terminal: all control characters but newline, tab and carriage return, and all
-/// escape sequences but colours (ECMA-48 SGR).
+/// escape sequences but colours (ECMA-48 SGR). Characters that turn the order of a text around (UAX #9) are written out.
 struct TerminalFilter {
-    private enum State { case text, escape, sequence([UInt8]), wide }
+    private enum State { case text, escape, sequence([UInt8]), wide, long([UInt8]) }
     private var state = State.text
 
     /// Text that is to be printed to the byte, as far as standard output is no terminal.
@@ -84,6 +84,20 @@ struct TerminalFilter {
                 guard !(0x80...0x9F).contains(byte) else { continue }
                 out.append(Self.wideLead)
                 take(byte, &out)
+            case .long(let lead) where lead.count == 1:
+                state = .text
+                if byte == 0x80 || byte == 0x81 {
+                    state = .long(lead + [byte])
+                } else {
+                    out += lead
+                    take(byte, &out)
+                }
+            case .long(let lead):
+                state = .text
+                let scalar = (lead[1] == 0x80 ? 0x2000 : 0x2040) + Int(byte & 0x3F)
+                // What turns the order of the text behind it around would show another text than stands there.
+                let turns = (0x202A...0x202E).contains(scalar) || (0x2066...0x2069).contains(scalar)
+                out += turns ? Array("\\u{\(String(scalar, radix: 16, uppercase: true))}".utf8) : lead + [byte]
             case .escape:
                 state = byte == UInt8(ascii: "[") ? .sequence([]) : .text
             case .sequence(let parameters):
@@ -102,11 +116,16 @@ struct TerminalFilter {
     /// First byte of U+0080 to U+00BF in UTF-8.
     private static let wideLead: UInt8 = 0xC2
 
+    /// First byte of U+2000 to U+2FFF.
+    private static let longLead: UInt8 = 0xE2
+
     private mutating func take(_ byte: UInt8, _ out: inout [UInt8]) {
         if byte == 0x1B {
             state = .escape
         } else if byte == Self.wideLead {
             state = .wide
+        } else if byte == Self.longLead {
+            state = .long([byte])
         } else if byte >= 0x20 && byte != 0x7F || byte == 0x0A || byte == 0x09 || byte == 0x0D {
             out.append(byte)
         }

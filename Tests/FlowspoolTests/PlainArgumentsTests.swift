@@ -48,8 +48,8 @@ import Testing
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let path = try fakeShfmt(folder, "PATH=${PATH#*:}; exec shfmt \"$@\"")
-        // Two blocks that are the same are one to parse.
-        let block = "```bash\necho a | tee b && rm -rf \"${c:-/}\"\n```\n"
+        // Two blocks that are the same, and leave nothing behind, are one to parse.
+        let block = "```bash\necho a | cat && rm -rf \"${c:-/}\"\n```\n"
         try folder.write(block + "\n" + block, to: "a.md")
         let result = try await Binary.run(
             ["--check", "a.md"], environment: ["PATH": path], cwd: folder.url, name: "prompt-preflight")

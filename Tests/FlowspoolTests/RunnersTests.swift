@@ -190,7 +190,7 @@ import Testing
     @Test func promptWithEscapeSequences_isHarmlessAtATerminal() async throws {
         try await with(["mine": "echo done"]) { sandbox, environment async throws in
             try sandbox.folder.write(Self.mine, to: "spool/.flowspool/spool.yaml")
-            let body = "Say \u{1B}]0;owned\u{7}hi\u{9B}2J."
+            let body = "Say \u{1B}]0;owned\u{7}hi\u{9B}2J. “ab\u{202E}dc”"
             try sandbox.drop(Self.mine("", body), "b.md")
             let explained = try await sandbox.run("runners", "--explain", "spool/b.md", environment: environment)
             #expect(explained.stdout.hasSuffix("\n\n\(body)\n"))
@@ -198,6 +198,7 @@ import Testing
                 ["runners", "--explain", "spool/b.md"], answer: "", environment: environment, cwd: sandbox.folder.url
             ).stdout
             #expect(seen.contains("Say 0;ownedhi") && !seen.contains { "\u{1B}\u{7}\u{9B}".contains($0) })
+            #expect(seen.contains("“ab\\u{202E}dc”"), "\(seen)")
             _ = try await sandbox.run("watch", "--drain", "--profile", "poc", environment: environment)
             #expect(try await sandbox.run("show", "b.md", "--prompt").stdout == body + "\n")
             let shown = try await TerminalBinary.run(["show", "b.md", "--prompt"], answer: "", cwd: sandbox.folder.url).stdout

@@ -30,7 +30,8 @@ extension Preparer {
         let report = await preflight.check(prompt)
         // Nothing is said of the prompt by that: neither may it run unjudged, nor does it count as refused.
         if let refusal = report.refusal { throw refusal }
-        let isApproved = try report.warnings.isEmpty ? false : ledger.read { try $0.isApproved(sha: prompt.sha) }
+        let warned = Set(report.warnings.map(\.code))
+        let isApproved = try warned.isEmpty ? false : ledger.read { try $0.isApproved(sha: prompt.sha, codes: warned) }
         let verdict = Self.overBudget(claimed, report) ?? report.verdict(isApproved: isApproved)
         var job = claimed
         if job.promptSHA != prompt.sha {

@@ -207,7 +207,10 @@ public struct Steering: Sendable {
     private func wait(_ change: Change, _ job: inout Job, isChanged: Bool, _ tx: LedgerTransaction, now: Int64) throws {
         let (place, file) = (job.place, job.file)
         if change == .approve {
-            if !isChanged, let sha = job.promptSHA { try tx.approve(sha: sha, job: job.id, now: now) }
+            if !isChanged, let sha = job.promptSHA {
+                let shown = try tx.findings(of: job.id).filter { $0.severity == .warning }.map(\.code)
+                try tx.approve(sha: sha, codes: Set(shown), job: job.id, now: now)
+            }
             job.wait(.queued, reason: isChanged ? Self.changedReason : "")
         } else {
             let arrival = try tx.fact(.arrival) + 1

@@ -94,12 +94,20 @@ extension LedgerTransaction {
         "INSERT INTO findings VALUES " + repeatElement("(?, ?, ?, ?, ?, ?, ?, ?, ?)", count: count).joined(separator: ", ")
     }
 
-    public func isApproved(sha: String) throws -> Bool {
-        try number("SELECT 1 FROM approvals WHERE prompt_sha = ?", [sha]) != nil
+    /// Whether somebody has said yes to a prompt with such warnings. The same bytes may have others: run in another mode, or judged by another
+    /// version.
+    public func isApproved(sha: String, codes: Set<Finding.Code>) throws -> Bool {
+        guard let row = try row("SELECT codes FROM approvals WHERE prompt_sha = ?", [sha]) else { return false }
+        guard let text: String = row[0] else { return true }
+        return Set(codes.map(\.rawValue)).isSubset(of: text.split(separator: " ").map(String.init))
     }
 
-    func approve(sha: String, job: Int64, now: Int64) throws {
-        try execute("INSERT INTO approvals VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [sha, now, job])
+    func approve(sha: String, codes: Set<Finding.Code>, job: Int64, now: Int64) throws {
+        let before: String? = try row("SELECT codes FROM approvals WHERE prompt_sha = ?", [sha])?[0]
+        let all = Set(codes.map(\.rawValue)).union((before ?? "").split(separator: " ").map(String.init))
+        try execute(
+            "INSERT INTO approvals (prompt_sha, at, job, codes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (prompt_sha) DO UPDATE SET codes = ?4",
+            [sha, now, job, all.sorted().joined(separator: " ")])
     }
 
     private static let attemptColumns = """

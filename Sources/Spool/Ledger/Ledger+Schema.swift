@@ -15,6 +15,7 @@ extension Ledger {
         migrator.registerMigration("3 prunes") { try $0.execute(sql: prunesSQL) }
         migrator.registerMigration("4 finished") { try $0.execute(sql: finishedSQL) }
         migrator.registerMigration("5 held") { try $0.execute(sql: heldSQL) }
+        migrator.registerMigration("6 approvals") { try $0.execute(sql: approvalsSQL) }
         return migrator
     }
 
@@ -53,6 +54,11 @@ extension Ledger {
         DROP INDEX jobs_kept;
         CREATE INDEX jobs_by_file ON jobs (file, id) WHERE (state = 'done' OR state = 'failed' OR state = 'cancelled');
         CREATE INDEX jobs_kept ON jobs (file) WHERE place = 'drop' AND (state = 'done' OR state = 'failed' OR state = 'cancelled');
+        """
+
+    private static let approvalsSQL = """
+        -- The kinds of warnings that whoever said yes was shown, with blanks between; NULL: all, of an older version.
+        ALTER TABLE approvals ADD COLUMN codes TEXT;
         """
 
     private static let heldSQL = """

@@ -214,6 +214,7 @@ public struct Preflight: Sendable {
         guard let shell else { return findings }
         let folder = Self.folder(prompt.settings.cwd, in: context.repoRoot)
         let deadline = context.clock() + context.blocksSecondsMax
+        let sequence = shell.sequence()
         for block in blocks {
             guard context.clock() < deadline else {
                 findings.append(
@@ -226,7 +227,7 @@ public struct Preflight: Sendable {
             }
             var block = block
             block.folder = folder
-            let result = await shell.check(block)
+            let result = await sequence.check(block)
             refusal = refusal ?? result.refusal
             findings += result.findings
             for name in result.commands where missing[name] == nil && !isOnPath(name) { missing[name] = block.firstLine }

@@ -18,19 +18,39 @@ public struct ShellCheckResult: Sendable, Hashable {
 /// Judges shell blocks by what they would do.
 public protocol ShellChecking: Sendable {
     func check(_ block: Block) async -> ShellCheckResult
+    /// Judges the blocks of one prompt, in their order: each may find what those before it have left.
+    func sequence() -> any ShellSequenceChecking
     /// Why nothing that it said can be relied on; nil while nothing is known against it.
     var fault: FlowspoolError? { get }
 }
 
 extension ShellChecking {
     public var fault: FlowspoolError? { nil }
+    public func sequence() -> any ShellSequenceChecking { EachByItself(checker: self) }
+}
+
+/// Judges the blocks of one prompt.
+public protocol ShellSequenceChecking: Sendable {
+    func check(_ block: Block) async -> ShellCheckResult
+}
+
+/// Each block as if it were alone.
+private struct EachByItself: ShellSequenceChecking {
+    let checker: any ShellChecking
+    func check(_ block: Block) async -> ShellCheckResult { await checker.check(block) }
+}
+
+extension ShellCheckResult {
+    init(_ report: ShellReport) {
+        self.init(findings: report.findings, commands: Set(report.commands))
+        refusal = report.refusal
+    }
 }
 
 extension ShellAnalyzer: ShellChecking {
     public func check(_ block: Block) async -> ShellCheckResult {
-        let report = await analyze(block)
-        var result = ShellCheckResult(findings: report.findings, commands: Set(report.commands))
-        result.refusal = report.refusal
-        return result
+        ShellCheckResult(await analyze(block))
     }
+
+    public func sequence() -> any ShellSequenceChecking { ShellSequence(self) }
 }

@@ -486,9 +486,17 @@ import Testing
         #expect(ending.exitCode == 0)
         #expect(spool.list("held") == ["a.md"])
         #expect(!FileManager.default.fileExists(atPath: spool.folder.path + "/trace"))
-        // The yes counts for these bytes, stamped or not.
+        // A yes to other warnings of the same bytes, as in another mode, is none to these.
         let job = try #require(try spool.job("a.md"))
-        try spool.ledger().write { try $0.approve(sha: try #require(job.promptSHA), job: job.id, now: 1) }
+        try spool.ledger().write {
+            try $0.approve(sha: try #require(job.promptSHA), codes: [.secretInPrompt], job: job.id, now: 1)
+        }
+        try FileManager.default.moveItem(atPath: spool.path + "/held/a.md", toPath: spool.path + "/a.md")
+        #expect(try await spool.drain(flags: flags, shell: WordCheck(word: "danger")).held == 1)
+        // The yes counts for these bytes, stamped or not.
+        try spool.ledger().write {
+            try $0.approve(sha: try #require(job.promptSHA), codes: [.destructiveFS], job: job.id, now: 1)
+        }
         try FileManager.default.moveItem(atPath: spool.path + "/held/a.md", toPath: spool.path + "/again.md")
         try await spool.drain(flags: flags, shell: WordCheck(word: "danger"))
         #expect(spool.list("done") == ["again.md"])

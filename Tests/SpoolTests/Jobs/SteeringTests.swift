@@ -125,7 +125,7 @@ private struct SteeringSpool {
         #expect(!made.exists("held/a.md"))
         let after = try made.now(id)
         #expect(after.fromPlace == nil)
-        #expect(try made.ledger.read { try $0.isApproved(sha: after.promptSHA ?? "") })
+        #expect(try made.ledger.read { try $0.isApproved(sha: after.promptSHA ?? "", codes: []) })
         #expect(try made.ledger.read { try $0.nextWaiting(limit: 9, batch: nil, busyLanes: []) }.map(\.id) == [id])
     }
 
@@ -157,7 +157,7 @@ private struct SteeringSpool {
         try Data("```bash\nother\n```\n".utf8).write(to: URL(fileURLWithPath: made.folder.path + "/held/a.md"))
         let job = try await made.change(.approve, id)
         #expect(job.state == .queued && job.reason == Steering.changedReason && made.exists("a.md"))
-        #expect(try !made.ledger.read { try $0.isApproved(sha: sha) })
+        #expect(try !made.ledger.read { try $0.isApproved(sha: sha, codes: [.destructiveFS]) })
         #expect(try made.ledger.read { try $0.transitions(of: id) }.last?.why == "approved, but \(Steering.changedReason)")
     }
 

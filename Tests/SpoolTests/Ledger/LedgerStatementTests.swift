@@ -48,7 +48,7 @@ import Testing
         let spool = try TestSpool()
         defer { spool.remove() }
         let ledger = try spool.ledger()
-        let insert = "INSERT INTO approvals VALUES (?, ?, ?)"
+        let insert = "INSERT INTO approvals (prompt_sha, at, job) VALUES (?, ?, ?)"
         try ledger.write { try $0.execute(insert, ["a", 1, 1]) }
         do {
             try ledger.write { tx in

@@ -48,12 +48,18 @@ public struct ShellAnalyzer: Sendable {
     public var fault: FlowspoolError? { parser.fault }
 
     /// What a block may do. Starts one child at most, and none for a block that the cache knows.
-    public func analyze(_ block: Block) async -> ShellReport {
-        let digest = digest(of: block)
+    public func analyze(_ block: Block) async -> ShellReport { await analyze(block, in: ShellSequence(self)) }
+
+    /// The same, for a block behind those that `sequence` has judged.
+    func analyze(_ block: Block, in sequence: ShellSequence) async -> ShellReport {
+        let digest = sequence.digest(of: block)
         await ahead?.value
-        if let known = cache.lookup(digest) { return ShellReport(known, block: block, isCached: true) }
+        if let known = cache.lookup(digest) {
+            sequence.pass(block, digest, known)
+            return ShellReport(known, block: block, isCached: true)
+        }
         // Recursion would overflow a pool thread's stack, and shfmt is waited for. The tables of the rules are made meanwhile.
-        let judged = startThread(stackBytes: Self.stackBytes) { judge(block, digest, meanwhile: Self.warmUp) }
+        let judged = startThread(stackBytes: Self.stackBytes) { judge(block, digest, in: sequence, meanwhile: Self.warmUp) }
         return ShellReport(await judged?.value ?? noThread(block), block: block, isCached: false)
     }
 
@@ -73,9 +79,14 @@ public struct ShellAnalyzer: Sendable {
                 let blocks = blocks()
                 guard let analyzer = handed.analyzer.withLock({ $0 }) else { return }
                 let deadline = analyzer.limits.clock() + secondsMax
+                let sequence = ShellSequence(analyzer)
                 for block in blocks where analyzer.limits.clock() < deadline {
-                    let digest = analyzer.digest(of: block)
-                    if analyzer.cache.lookup(digest) == nil { _ = analyzer.judge(block, digest) {} }
+                    let digest = sequence.digest(of: block)
+                    if let known = analyzer.cache.lookup(digest) {
+                        sequence.pass(block, digest, known)
+                    } else {
+                        _ = analyzer.judge(block, digest, in: sequence) {}
+                    }
                 }
                 analyzer.parser.endAhead()
             }
@@ -94,15 +105,20 @@ public struct ShellAnalyzer: Sendable {
         let analyzer = Mutex<ShellAnalyzer?>(nil)
     }
 
-    func digest(of block: Block) -> String {
+    /// - Parameter earlier: the digest of the block before it in its prompt; empty for the first.
+    func digest(of block: Block, behind earlier: String = "") -> String {
         var hash = SHA256()
+        if !earlier.isEmpty { hash.update(Array("\(earlier)\0".utf8)) }
         hash.update(Array("\(RuleTable.version)\0\(parser.identity)\0\(block.shell.rawValue)\0\(block.folder ?? "")\0".utf8))
         hash.update(Array(block.text.utf8))
         return hash.hex()
     }
 
-    private func judge(_ block: Block, _ digest: String, meanwhile: () -> Void) -> CachedReport {
-        let (report, keeping) = judge(block, meanwhile)
+    private func judge(_ block: Block, _ digest: String, in sequence: ShellSequence, meanwhile: () -> Void) -> CachedReport {
+        let before = sequence.leavings { block, leavings in judge(block, from: leavings) {}.leavings }
+        var (report, keeping, leavings) = judge(block, from: before, meanwhile)
+        report.leavesTraces = leavings != before
+        sequence.take(block, digest, leavings)
         if let isLasting = keeping { cache.store(report, for: digest, isLasting: isLasting) }
         return report
     }
@@ -119,31 +135,35 @@ public struct ShellAnalyzer: Sendable {
 
     /// - Returns: `isLasting` as `ShellReportCache` has it; nil: not to be kept. A machine that refused may do better at once, one
     ///   that was too slow may later; everything else holds for good.
-    private func judge(_ block: Block, _ meanwhile: () -> Void) -> (CachedReport, isLasting: Bool?) {
+    ///   `leavings`: what the block leaves; of one that could not be judged, what it found.
+    private func judge(
+        _ block: Block, from before: ShellLeavings, _ meanwhile: () -> Void
+    ) -> (CachedReport, isLasting: Bool?, leavings: ShellLeavings) {
         let text = block.text
         if text.utf8.contains(0) {
-            return (report([Self.syntaxFinding("it holds a NUL byte", .start, text)], [], text), true)
+            return (report([Self.syntaxFinding("it holds a NUL byte", .start, text)], [], text), true, before)
         }
         guard text.utf8.count <= Self.blockBytesMax else {
-            return (report([Self.failure(.tooLarge)], [], text), true)
+            return (report([Self.failure(.tooLarge)], [], text), true, before)
         }
         let budget = ShellBudget(limits)
-        func walked(_ statements: [ShellStatement]) -> (CachedReport, isLasting: Bool?) {
+        func walked(_ statements: [ShellStatement]) -> (CachedReport, isLasting: Bool?, leavings: ShellLeavings) {
             budget.beginWalk()
-            let (findings, commands) = Self.findings(
-                for: statements, text: text, book, budget, shell: block.shell, folder: block.folder)
-            return (report(findings, commands, text), budget.shortage != .time)
+            let (findings, commands, leavings) = Self.findings(
+                for: statements, text: text, book, budget, shell: block.shell, folder: block.folder,
+                from: before)
+            return (report(findings, commands, text), budget.shortage != .time, leavings)
         }
         switch parser.parse(text, meanwhile: meanwhile) {
         case .tree(let statements): return walked(statements)
         case .invalid(let error):
             // shfmt is stricter than bash in a few corners, and knows no zsh: the nested parser has the second word.
             if let statements = try? NestedShellParser.parse(text) { return walked(statements) }
-            if block.shell == .zsh { return (report([Self.failure(.nonsense("zsh: \(error.message)"))], [], text), true) }
+            if block.shell == .zsh { return (report([Self.failure(.nonsense("zsh: \(error.message)"))], [], text), true, before) }
             let findings =
                 [Self.syntaxFinding(error.message, error.position, text)] + Self.placeholder(at: error.position, in: text)
-            return (report(findings, [], text), true)
-        case .failed(let failure): return (failed(failure, text), failure.isLasting)
+            return (report(findings, [], text), true, before)
+        case .failed(let failure): return (failed(failure, text), failure.isLasting, before)
         }
     }
 
@@ -159,10 +179,12 @@ public struct ShellAnalyzer: Sendable {
     /// The pure part: what a tree may do, without secrets.
     static func findings(
         for statements: [ShellStatement], text: String, _ book: RuleBook, _ budget: ShellBudget = ShellBudget(),
-        shell: Block.Shell = .bash, folder: String? = nil
-    ) -> ([CachedFinding], commands: Set<String>) {
+        shell: Block.Shell = .bash, folder: String? = nil, from before: ShellLeavings = ShellLeavings()
+    ) -> ([CachedFinding], commands: Set<String>, leavings: ShellLeavings) {
         let evaluator = ShellEvaluator(rules: book, budget: budget, shell: shell, folder: folder.map { ShellValue($0) })
+        evaluator.begin(with: before, shell)
         evaluator.evaluate(statements)
+        let leavings = evaluator.leavings(after: before)
         var columns = CharacterColumns(text)
         var findings = evaluator.hits.map { hit in
             CachedFinding(
@@ -170,7 +192,7 @@ public struct ShellAnalyzer: Sendable {
                 message: "\(hit.message): \(hit.excerpt)", advice: hit.advice)
         }
         if let failure = budget.failure { findings.append(self.failure(failure)) }
-        return (findings, evaluator.commands.subtracting(evaluator.environment.functions.keys))
+        return (findings, evaluator.commands.subtracting(evaluator.environment.functions.keys), leavings)
     }
 
     private func report(_ findings: [CachedFinding], _ commands: Set<String>, _ text: String) -> CachedReport {

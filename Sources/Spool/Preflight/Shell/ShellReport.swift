@@ -18,10 +18,12 @@ public struct CachedReport: Sendable, Hashable, Codable {
     public var findings: [CachedFinding]
     /// Names of the programs that the block calls and does not define, sorted.
     public var commands: [String]
+    /// Whether the block leaves anything that a later block of its prompt may find.
+    var leavesTraces = false
     /// What the machine refused, where the block could not be judged for that reason; never kept.
     var refusal: SystemCallError?
 
-    private enum CodingKeys: String, CodingKey { case findings, commands }
+    private enum CodingKeys: String, CodingKey { case findings, commands, leavesTraces }
 
     public init(findings: [CachedFinding], commands: [String]) {
         self.findings = findings
