@@ -179,6 +179,8 @@ final class InotifyLoop {
                 if path.identity == nil, path.nearestAbove?.folder.text == missing.nearest {
                     state = .missing(missing)
                     trouble = nil
+                    // Whoever looks finds that nothing is there.
+                    queue.push(.rescan(.reconcile))
                     break
                 }
                 missing.session.end()

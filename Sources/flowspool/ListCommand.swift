@@ -51,7 +51,7 @@ struct ListCommand: AsyncParsableCommand {
     static func read(_ texts: [String]) throws(FlowspoolError) -> Set<JobState>? {
         guard !texts.isEmpty else { return nil }
         var states: Set<JobState> = []
-        for text in texts.flatMap({ $0.split(separator: ",") }) {
+        for text in texts.flatMap({ $0.split(separator: ",", omittingEmptySubsequences: false) }) {
             guard let state = JobState(rawValue: String(text)) else {
                 throw FlowspoolError(
                     .usage, "--state: “\(printable(String(text)))” is no state of a job",

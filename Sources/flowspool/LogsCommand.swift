@@ -40,6 +40,9 @@ struct LogsCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
+        for (flag, number) in [("--attempt", attempt), ("--block", block)] where number.map({ $0 < 1 }) ?? false {
+            throw ValidationError("\(flag) is counted from 1")
+        }
         if json, follow { throw ValidationError("--json prints what there is, and -f goes on: give one of them") }
     }
 
@@ -58,9 +61,19 @@ struct LogsCommand: AsyncParsableCommand {
                 let attempts = try ledger.read { try $0.attempts(of: found.id) }
                 guard let chosen = try choose(attempts, found) else { return }
                 try printer.printNew(in: spool.root.pathOf(chosen.runDirectory), of: chosen, mode: found.mode)
+                if printer.printed == 0, let block { try refuseUnknown(block, of: chosen, found) }
                 if printer.printed == 0 { try explainNothing(chosen, found, spool) }
             }
         }
+    }
+
+    /// A block that was reached and printed nothing is none of these.
+    private func refuseUnknown(_ block: Int, of attempt: AttemptRecord, _ job: Job) throws {
+        let known = (JobView.stored(attempt.blocksJSON).arrayValue ?? []).compactMap { $0["block"]?.intValue }
+        guard attempt.outcome != .running, !known.contains(block) else { return }
+        let what = known.isEmpty ? "none" : known.map(String.init).joined(separator: ", ")
+        throw FlowspoolError(
+            .invalidInput, "attempt \(attempt.attempt) of \(job.title) ran no block \(block)", hint: "it ran: \(what)")
     }
 
     private func document(of job: Job, _ attempt: AttemptRecord?, _ spool: SpoolFolder) -> JSON {

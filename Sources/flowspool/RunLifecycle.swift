@@ -1,5 +1,5 @@
 // Signals and the end of a run. The first TERM or INT asks the dispatcher to drain, the second to stop at once; both are passed
-// on, so that a signal that comes before a spool is open is not lost. HUP reads spool.yaml again under `watch`; a batch, which
+// on, so that a signal that comes before a spool is open is not lost. HUP reads spool.yaml again under `watch`, unless its terminal has been closed; a batch, which
 // has no use for that, takes it as a request to stop, unless its caller ignores it (nohup). One service group holds the run and
 // the signals.
 
@@ -20,6 +20,8 @@ final class RunControl: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Whether there was a terminal when it began.
+    private let hadTerminal = RunControl.hasTerminal
     /// Told of the first request to stop.
     private let stopping: @Sendable () -> Void
 
@@ -58,8 +60,17 @@ final class RunControl: Sendable {
     /// What HUP does from now on; nil: it stops.
     func onHangup(_ reload: (@Sendable () -> Void)?) { state.withLock { $0.reload = reload } }
 
+    /// Whether this process has a terminal that steers it, tty(4); it has none once that was closed.
+    private static var hasTerminal: Bool {
+        let descriptor = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }
+
     /// The terminal has gone, or somebody asks for the settings to be read again.
     func hangUp() {
+        // Who closes the terminal of a watcher has stopped watching.
+        if hadTerminal, !Self.hasTerminal { return stop() }
         guard let reload = state.withLock({ $0.reload }) else { return stop() }
         reload()
     }

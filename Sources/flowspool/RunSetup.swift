@@ -41,7 +41,9 @@ struct OpenedSpool: Sendable {
         ledger = try Ledger(path: spool.ledgerPath)
         try spool.numberJobs(of: ledger)
         contract = try ContractFiles(root: spool.root)
-        settings = Self.makeSettings(facts, configuration, now: now)
+        var settings = Self.makeSettings(facts, configuration, now: now)
+        settings.jobs = DescriptorLimit.jobs(settings.jobs)
+        self.settings = settings
     }
 
     /// Judges what stands in a folder before anything is made in it: what is refused here leaves the folder as it was.

@@ -94,3 +94,100 @@ import Testing
         }
     }
 }
+
+/// What becomes of a watcher when its surroundings change.
+@Suite struct WatcherSurroundingsTests {
+    /// A terminal that closes has its watcher stop; HUP by itself only has it read its settings.
+    @Test func terminalThatCloses_stopsItsWatcher() async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        let program = """
+            import os, pty, signal, sys
+            signal.alarm(60)
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execv(sys.argv[1], sys.argv[1:])
+            shown = b""
+            while b"watching" not in shown:
+                shown += os.read(terminal, 65536)
+            os.kill(pid, signal.SIGHUP)
+            while b"settings" not in shown and b"spool.yaml" not in shown:
+                shown += os.read(terminal, 65536)
+            os.close(terminal)
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
+            """
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/python3")
+        process.arguments = ["-c", program, Binary.path, "watch", "--profile", "poc"]
+        process.currentDirectoryURL = sandbox.folder.url
+        process.environment = Binary.bareEnvironment(home: sandbox.folder.url)
+        let ended = AsyncStream<Void>.makeStream()
+        process.terminationHandler = { _ in ended.continuation.finish() }
+        try process.run()
+        for await _ in ended.stream {}
+        #expect(process.terminationStatus == 0)
+    }
+
+    @Test func folderThatIsMovedAway_isTold() async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        let base = sandbox.folder.url.path
+        let watch = try RunningBinary(["watch", "--profile", "poc", "--repo-root", "."], cwd: sandbox.folder.url)
+        try sandbox.drop(SpoolSandbox.good, "a.md")
+        #expect(try await sandbox.run("wait", "a.md").status == 0)
+        try FileManager.default.moveItem(atPath: base + "/spool", toPath: base + "/other")
+        #expect(await watch.hasSaid("was moved or removed while it is watched"))
+        try FileManager.default.moveItem(atPath: base + "/other", toPath: base + "/spool")
+        try sandbox.drop(SpoolSandbox.good, "b.md")
+        #expect(try await sandbox.run("wait", "b.md").status == 0)
+        watch.signal(SIGTERM)
+        #expect(try await watch.ending().status == 0)
+    }
+
+    @Test func blockThatWasNotRun_hasNoLog() async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        try sandbox.drop("# A\n\n```bash\ntrue\n```\n", "a.md")
+        _ = try await sandbox.drain()
+        #expect(try await sandbox.run("logs", "a.md", "--block", "1").status == 0)
+        let result = try await sandbox.run("logs", "a.md", "--block", "9")
+        #expect(result.status == 2 && result.stderr.contains("ran no block 9"), "\(result.stderr)")
+        #expect(try await sandbox.run("logs", "a.md", "--block", "0").status == 64)
+        #expect(try await sandbox.run("list", "--state", "").status == 64)
+    }
+
+    /// As some editors save it.
+    @Test func settingsWithAByteOrderMark_areRead() async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        try sandbox.folder.write("\u{FEFF}jobs: 2\ntimeout: 5m\n", to: "spool/.flowspool/spool.yaml")
+        try sandbox.drop(SpoolSandbox.good, "a.md")
+        let result = try await sandbox.drain()
+        #expect(result.status == 0, "\(result.stderr)")
+    }
+
+    /// More jobs than there are descriptors for are not begun, and it is said; where they may be had, they are.
+    @Test func jobsThatNeedMoreFilesThanAreAllowed_areFewer() async throws {
+        let sandbox = try await SpoolSandbox()
+        defer { sandbox.remove() }
+        for index in 0..<40 { try sandbox.drop("# \(index)\n\n```bash\ntrue\n```\n", "p\(index).md") }
+        for (limit, isEnough) in [("ulimit -n 200", false), ("ulimit -S -n 200", true)] {
+            let process = Process()
+            process.executableURL = URL(filePath: "/bin/bash")
+            process.arguments = ["-c", "\(limit); exec \"$0\" watch --drain --profile poc --jobs 200", Binary.path]
+            process.currentDirectoryURL = sandbox.folder.url
+            process.environment = Binary.bareEnvironment(home: sandbox.folder.url)
+            let errors = Foundation.Pipe()
+            process.standardError = errors
+            process.standardOutput = FileHandle.nullDevice
+            let ended = AsyncStream<Void>.makeStream()
+            process.terminationHandler = { _ in ended.continuation.finish() }
+            try process.run()
+            for await _ in ended.stream {}
+            try errors.fileHandleForWriting.close()
+            let told = String(decoding: errors.fileHandleForReading.availableData, as: UTF8.self)
+            #expect(process.terminationStatus == 0, "\(told)")
+            #expect(told.contains("open files") == !isEnough, "\(told)")
+        }
+    }
+}

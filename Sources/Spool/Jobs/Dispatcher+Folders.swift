@@ -22,7 +22,20 @@ extension Dispatcher {
                 return
             }
             for name in try spool.refreshPlaces() { try tookAnother(name) }
+            try tellWhereItHasGone()
         }
+    }
+
+    /// Says once that the spool does not stand under its path any more: prompts that are dropped there would go elsewhere.
+    private func tellWhereItHasGone() throws {
+        let isGone = try !spool.isStillThere()
+        defer { isMissing = isGone }
+        guard isGone, !isMissing, !settings.drains else { return }
+        observe(
+            .trouble(
+                FlowspoolError(
+                    .unavailable, "\(printable(spool.path)) was moved or removed while it is watched",
+                    hint: "it is waited for; move it back, or stop this and watch it where it is")))
     }
 
     /// One of the places is another folder than before.

@@ -124,6 +124,8 @@ public actor Dispatcher {
     /// What could not be written down yet, in order.
     var unwritten: [Unwritten] = []
     var isReplaced = false
+    /// The spool does not stand under its path any more, and that was said.
+    var isMissing = false
     /// What stood there when the run began, by name (`SpoolFolder.anchors`).
     var anchors: [String: String] = [:]
     /// When the spool's own folders are looked at next, on the monotonic clock.

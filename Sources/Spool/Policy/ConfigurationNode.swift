@@ -124,6 +124,8 @@ extension ConfigurationNode {
 
     /// A file without any value (empty, or only comments) is an empty mapping.
     init(yaml data: Data) throws(JSONSyntaxError) {
+        // Behind a byte-order mark libyaml takes a mapping of more than one key for something else.
+        let data = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
         guard let text = String(validating: data, as: UTF8.self) else {
             throw JSONSyntaxError(position: .start, message: "the text is not UTF-8")
         }

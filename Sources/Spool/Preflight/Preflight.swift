@@ -105,7 +105,7 @@ public struct Preflight: Sendable {
         if prompt.bytes.count > context.sizeMax {
             findings.append(
                 Finding(
-                    .tooLarge, message: "the prompt has \(prompt.bytes.count) bytes; the limit is \(context.sizeMax)",
+                    .tooLarge, message: "the prompt has more than \(context.sizeMax) bytes, which is the limit",
                     advice: "make it smaller, or raise size_limit in spool.yaml"))
         }
         // A file that cannot be read as text has nothing more to say.
