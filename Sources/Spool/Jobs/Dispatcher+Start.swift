@@ -218,8 +218,12 @@ extension Dispatcher {
             tookHold(crossed)
             untoldHold = crossed
         }
-        // The file that has caused it is told of first; its preparation may not have come back yet.
-        guard let untold = untoldHold, !preparing.values.contains(where: { $0.name == untold.lastPrompt }) else { return }
+    }
+
+    /// The files that have caused a hold are told of first: their preparations may not have come back yet, in whatever order they were
+    /// refused.
+    func tellHold() {
+        guard let untold = untoldHold, preparing.isEmpty else { return }
         untoldHold = nil
         observe(.onHold(untold))
     }

@@ -374,6 +374,7 @@ public actor Dispatcher {
         if confirmMoves(all: running.isEmpty && preparing.isEmpty) { prepareNext() }
         // Numbers that were given out are made sure, unless a claim is about to do that, or more come in a moment.
         if preparing.isEmpty, namedFiles.isEmpty, inbox.isEmpty { note { try ledger.sync() } }
+        tellHold()
         acknowledgeHold()
         makeSpareRuns()
         if isAllFiled { note { try ledger.checkpointAtRest() } }
