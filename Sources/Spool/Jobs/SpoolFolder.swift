@@ -212,7 +212,7 @@ public final class SpoolFolder: Sendable {
         guard geteuid() != 0, status.owner != geteuid(), status.owner != 0 else { return }
         throw FlowspoolError(
             .invalidInput, "\(printable(path)) belongs to another user (uid \(status.owner)), who could change what runs from it",
-            hint: "move it away and look at what is in it; flowspool makes it anew")
+            hint: "move it away and look at what is in it; flowspool makes it anew", isLasting: true)
     }
 
     private static func refuseShared(_ status: FileStatus, path: String) throws {
