@@ -23,7 +23,9 @@ public struct EnvironmentFilter: Sendable, Hashable {
 
     /// What of `environment` a child gets.
     public func callAsFunction(_ environment: [String: String]) -> [String: String] {
-        environment.filter { !withholds($0.key) && !LocalGitVariables.names.contains($0.key) }
+        environment.filter { name, _ in
+            !withholds(name) && (pass.contains(name) || !LocalGitVariables.names.contains(name))
+        }
     }
 
     /// Goes back to the last `*` only, which is enough (Kirk Krauss, "Matching Wildcards", 2008): at worst the product of

@@ -76,6 +76,7 @@ import Testing
         // What a hook of git's hands on is not handed on.
         let filtered = EnvironmentFilter()(["GIT_DIR": "/x/.git", "GIT_INDEX_FILE": "i", "GIT_AUTHOR_NAME": "a", "PATH": "/bin"])
         #expect(filtered == ["GIT_AUTHOR_NAME": "a", "PATH": "/bin"])
+        #expect(EnvironmentFilter(pass: ["GIT_DIR"])(["GIT_DIR": "/x/.git", "GIT_PREFIX": "p"]) == ["GIT_DIR": "/x/.git"])
     }
 
     @Test func fileThatGitWasToldToTakeForUnchanged_keepsItsWorktree() async throws {
