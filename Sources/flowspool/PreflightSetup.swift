@@ -14,8 +14,7 @@ enum PreflightSetup {
     ) -> [ExecMode: any Runner] {
         [
             .script: ScriptRunner(logBytesMax: configuration.logLimitBytes),
-            .agent: AgentRunner(
-                context: agents, meter: meter, spoolPath: spoolPath, outputBytesMax: configuration.logLimitBytes),
+            .agent: AgentRunner(context: agents, meter: meter, spoolPath: spoolPath),
             .http: HTTPRunner(context: agents, meter: meter),
         ]
     }

@@ -23,9 +23,8 @@ public struct EnvironmentFilter: Sendable, Hashable {
 
     /// What of `environment` a child gets.
     public func callAsFunction(_ environment: [String: String]) -> [String: String] {
-        environment.filter { name, _ in
-            !withholds(name) && (pass.contains(name) || !LocalGitVariables.names.contains(name))
-        }
+        let local = LocalGitVariables.names(in: environment)
+        return environment.filter { name, _ in !withholds(name) && (pass.contains(name) || !local.contains(name)) }
     }
 
     /// Goes back to the last `*` only, which is enough (Kirk Krauss, "Matching Wildcards", 2008): at worst the product of

@@ -23,6 +23,7 @@ enum AgentChecks {
             return result
         }
         result.runner = plan.preset.name
+        result.findings += prompt.settings.agent.faults
         result.findings += text(prompt, plan)
         if mode == .agent {
             result.findings += agent(prompt, plan, context)
@@ -69,6 +70,13 @@ enum AgentChecks {
                     advice: isArguments
                         ? "set vars: {arguments: …}; to write it as it is, put it in code"
                         : "write what is meant; to write it as it is, put it in code"))
+        }
+        if plan.preset.promptBy == .argument, plan.preset.promptFlag.isEmpty, plan.text.hasPrefix("-") {
+            findings.append(
+                Finding(
+                    .frontMatterInvalid,
+                    message: "the prompt begins with “-”, and \(plan.preset.name) would take it for an option",
+                    advice: "begin it with a word, or set prompt: stdin or prompt_flag for this runner"))
         }
         if plan.preset.promptBy == .argument, plan.text.utf8.count > argumentMax {
             findings.append(

@@ -37,5 +37,7 @@ public struct AgentSettings: Sendable, Hashable {
     public var contextFiles: [String] = []
     /// Names of tools as another tool knows them.
     public var tools: [String] = []
+    /// What is wrong with keys that mean something to agents and models only.
+    public var faults: [Finding] = []
     public init() {}
 }

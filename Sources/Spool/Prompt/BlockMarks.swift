@@ -29,13 +29,38 @@ extension Block.Marks {
         return marks
     }
 
-    /// Whether a here-document, a quote or a continued line may begin here, so that the lines behind it are none of their own.
+    /// Whether a here-document, a quote or a continued line begins here, so that the lines behind it are none of their own. A comment begins
+    /// nothing, whatever stands in it; neither does `<<<`, nor a shift within `((…))`.
     private static func mayOpenText(_ line: Substring) -> Bool {
         let bytes = Array(line.utf8)
-        if bytes.last == UInt8(ascii: "\\") || line.contains("<<") { return true }
-        return [UInt8(ascii: "'"), UInt8(ascii: "\""), UInt8(ascii: "`")].contains { quote in
-            !bytes.count { $0 == quote }.isMultiple(of: 2)
+        var quote: UInt8?
+        var index = 0
+        var isWordStart = true
+        let isArithmetic = line.contains("((")
+        while index < bytes.count {
+            let byte = bytes[index]
+            defer {
+                isWordStart = [0x20, 0x09, UInt8(ascii: ";"), UInt8(ascii: "&"), UInt8(ascii: "|"), UInt8(ascii: "(")].contains(
+                    byte)
+                index += 1
+            }
+            if let open = quote {
+                if byte == open { quote = nil }
+                if byte == UInt8(ascii: "\\"), open == UInt8(ascii: "\"") { index += 1 }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\\"):
+                if index + 1 >= bytes.count { return true }
+                index += 1
+            case UInt8(ascii: "'"), UInt8(ascii: "\""): quote = byte
+            case UInt8(ascii: "#") where isWordStart: return false
+            case UInt8(ascii: "<") where bytes[index...].starts(with: "<<<".utf8): index += 2
+            case UInt8(ascii: "<") where bytes[index...].starts(with: "<<".utf8) && !isArithmetic: return true
+            default: break
+            }
         }
+        return quote != nil
     }
 
     private mutating func apply(_ words: [Substring]) -> Bool {

@@ -56,19 +56,19 @@ struct DialectReader {
         }
         if let node = keys["temperature"] {
             agent.temperature = Self.number(node)
-            if agent.temperature == nil { report("temperature", node, form: "a number from 0 to 2") }
+            if agent.temperature == nil { fault("temperature", node, form: "a number from 0 to 2") }
         }
         if let node = keys["max_tokens", "max_output_tokens"] {
             agent.tokensMax = Self.count(node)
-            if agent.tokensMax == nil { report("max_tokens", node, form: "a whole number from 1 up") }
+            if agent.tokensMax == nil { fault("max_tokens", node, form: "a whole number from 1 up") }
         }
         if let node = keys["api"], let text = node.text {
             agent.api = Self.api(text)
-            if agent.api == nil { report("api", node, form: "chat, completions") }
+            if agent.api == nil { fault("api", node, form: "chat, completions") }
         }
         if let node = keys["system", "system_prompt"] {
             agent.system = node.text
-            if node.sequence != nil { report("system", node, form: "a text") }
+            if node.sequence != nil { fault("system", node, form: "a text") }
         }
     }
 
@@ -97,11 +97,13 @@ struct DialectReader {
         if let url = text(keys, "base_url", form: "a URL") { agent.baseURL = url }
         agent.apiKeyEnvironment = name(keys, "api_key_env", form: "the name of an environment variable, or none")
         // A mapping is something else's: GitHub workflows have a `permissions:` of their own, Dotprompt an `output:`.
-        if let node = keys["permissions"], node.mapping == nil {
+        if let node = keys["permissions"], node.sequence != nil {
+            fault("permissions", node, form: SpoolConfiguration.Permissions.allCases.map(\.rawValue).joined(separator: ", "))
+        } else if let node = keys["permissions"], node.text != nil {
             agent.permissions = word(keys, "permissions", SpoolConfiguration.Permissions.self)
         }
         if let node = keys["output"], node.sequence != nil {
-            report("output", node, form: "the path of one file below the repo root")
+            fault("output", node, form: "the path of one file below the repo root")
         } else if let node = keys["output"], let path = node.text {
             if !AnswerFile.isAllowed(path) {
                 report("output", node, form: "the path of a file below the repo root, without `..`, not in .git or a spool")
@@ -221,10 +223,14 @@ struct DialectReader {
     /// `tools`, `allowed-tools` and `mode` narrow what an agent may do: to reading, where nothing in them writes or runs.
     private mutating func readTools(_ keys: FoldedKeys) {
         let node = keys["allowed_tools"] ?? keys["tools"]
-        agent.tools = Array((node?.texts ?? []).prefix(SettingsReader.entriesMax))
+        var tools = node?.texts ?? []
+        // `Read Grep Glob`
+        if let text = node?.text, tools.count == 1, !text.contains("(") { tools = text.split(separator: " ").map(String.init) }
+        agent.tools = Array(tools.prefix(SettingsReader.entriesMax))
         let mode = (keys["mode"] ?? keys["agent"])?.text?.lowercased()
         // A list without a tool is one, too.
-        let isList = node?.sequence != nil || !agent.tools.isEmpty
+        // Of one that describes its tools, each may do anything.
+        let isList = node?.sequence.map { $0.allSatisfy { $0.text != nil } } ?? !agent.tools.isEmpty
         if mode == "ask" || mode == "plan" || (isList && agent.tools.allSatisfy(Self.onlyReads)) {
             agent.permissionsImplied = .read
         } else if mode == "edit" || mode == "agent" {
@@ -286,6 +292,11 @@ struct DialectReader {
         if let seconds = node.text.flatMap(PromptDuration.seconds), seconds > 0 { return seconds }
         report(name, node, form: PromptDuration.form)
         return nil
+    }
+
+    /// Wrong for an agent or a model; in a script's front matter the key may be anybody's.
+    private mutating func fault(_ key: String, _ node: Node, form: String) {
+        agent.faults.append(SettingsReader.wrongValue(key, node, form: form, linesBefore: linesBefore))
     }
 
     private mutating func report(_ key: String, _ node: Node, form: String) {

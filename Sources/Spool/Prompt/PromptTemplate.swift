@@ -119,7 +119,9 @@ struct PromptTemplate: Sendable {
     /// `{{name}}`, VS Code's `${input:name}`, Claude's `$ARGUMENTS`, or the beginning of a template's own statement, at `index`.
     private func placeholder(_ bytes: ArraySlice<UInt8>, at index: Int) -> Placeholder? {
         let rest = bytes[index...]
-        if rest.starts(with: "{%".utf8) { return Placeholder(name: "{% … %}", end: index + 2, isCertain: false) }
+        if rest.starts(with: "{%".utf8), Self.isStatement(rest.dropFirst(2)) {
+            return Placeholder(name: "{% … %}", end: index + 2, isCertain: false)
+        }
         if rest.starts(with: "{{#".utf8), let name = Self.name(rest.dropFirst(3)) {
             return Placeholder(name: "{{#\(String(decoding: name, as: UTF8.self)) …}}", end: name.endIndex, isCertain: false)
         }
@@ -140,6 +142,13 @@ struct PromptTemplate: Sendable {
         }
         if rest.starts(with: "$ARGUMENTS".utf8) { return Placeholder(name: "ARGUMENTS", end: index + 10, isCertain: false) }
         return nil
+    }
+
+    /// `{% if`, `{%- for`: a date's `{%Y-%m` is none.
+    private static func isStatement(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let inside = bytes.first == UInt8(ascii: "-") ? bytes.dropFirst() : bytes
+        let word = inside.drop { $0 == 0x20 }
+        return inside.first == 0x20 && word.first.map { $0.isASCIILetterOrDigit } ?? false
     }
 
     /// A name at the start of `bytes`: a letter or `_`, then letters, digits, `_` and `-`.

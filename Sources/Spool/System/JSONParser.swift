@@ -65,7 +65,7 @@ extension JSON {
     ///   - bytesMax: longer input is an error.
     /// - Throws: `JSONSyntaxError`: not JSON, more than 64 levels deep, too long, or a key that an object has twice.
     ///   - mends: half a surrogate pair in an escape, which JavaScript's `JSON.stringify` writes for text that is cut within a character, becomes
-    ///     U+FFFD; and of a key that an object has twice, the last counts. For what other programs print.
+    ///     U+FFFD. For what other programs print.
     public static func parse(
         _ bytes: some Sequence<UInt8>, bytesMax: Int = 64 << 20, mends: Bool = false
     ) throws(JSONSyntaxError) -> JSON {

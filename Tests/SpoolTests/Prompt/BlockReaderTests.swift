@@ -71,6 +71,10 @@ import Testing
         for text in ["cat > x <<'E'\n# flowspool: skip\nE", "echo 'a\n# flowspool: skip\n'", "echo a \\\n# flowspool: skip"] {
             #expect(read("```sh\n\(text)\n```\n").blocks.map(\.marks.isSkipped) == [false], "\(text)")
         }
+        // A comment begins no text, whatever stands in it.
+        for text in ["# We don't want this now", "echo $((1 << 2))", "cat <<< 'x'", "echo \\'", "echo \"it's\""] {
+            #expect(read("```sh\n\(text)\n# flowspool: skip\n```\n").blocks.map(\.marks.isSkipped) == [true], "\(text)")
+        }
         let codex = read("```sh\n# codex: noncritical\n# codex: other\n```\n")
         #expect(codex.blocks.first?.marks.isNoncritical == true && codex.findings.isEmpty)
         #expect(read("```sh\n\n\n\n\n\n# flowspool: skip\n```\n").blocks.first?.marks.isSkipped == false)

@@ -59,6 +59,8 @@ import Testing
             ])
     }
 
+    @Test func date_isNoStatement() { #expect(fill("archive-{%Y-%m-%d}.tar and {%}").foreign.isEmpty) }
+
     @Test func filling_thatGrowsWithoutBound_stops() {
         let filled = fill(String(repeating: "{{a}}", count: 200_000), ["a": String(repeating: "x", count: 1000)])
         #expect(filled.isTooLong)

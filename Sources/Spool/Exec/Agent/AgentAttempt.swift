@@ -20,6 +20,7 @@ struct AgentAttempt {
     private var result = AttemptResult(outcome: .success)
     /// What the agent has answered.
     private var answer = ""
+    private var isAnswerCut = false
 
     static let promptName = "prompt.md"
     static let answerName = "answer.md"
@@ -55,9 +56,11 @@ struct AgentAttempt {
         let git = Git(executor: executor, environment: plainEnvironment, folder: folder)
         do {
             let tree = try await makeTree(git)
-            // What takes the place of the repo root.
-            environment["REPO_ROOT"] = tree.root
-            plainEnvironment["REPO_ROOT"] = tree.root
+            if tree.branch != nil {
+                // What takes the place of the repo root.
+                environment["REPO_ROOT"] = tree.root
+                plainEnvironment["REPO_ROOT"] = tree.root
+            }
             if let problem = outputProblem(in: tree) {
                 _ = fail(.gate, problem)
                 await settle(tree, git)
@@ -94,6 +97,11 @@ struct AgentAttempt {
         guard let path = request.prompt.settings.agent.output else { return nil }
         do throws(AnswerFile.Refused) {
             try AnswerFile.check(path, below: outputRoot(tree))
+            if WorkingTree.realPath(outputRoot(tree) + "/" + path).map({ $0 == WorkingTree.realPath(request.promptPath) })
+                ?? false
+            {
+                return "output: \(printable(path)) is the prompt itself; nothing was started"
+            }
             return nil
         } catch {
             return error.text + "; nothing was started"
@@ -200,9 +208,10 @@ struct AgentAttempt {
 
     /// Why an answer is not what the agent has printed; nil where it is.
     private func incompleteness(_ outcome: AgentWatch.Outcome) -> String? {
-        if outcome.stream.isCut { return "its answer is longer than \(AgentStream.answerMax >> 20) MiB" }
+        if outcome.stream.isCut || isAnswerCut { return "its answer is longer than \(AgentStream.answerMax >> 20) MiB" }
         // The others say in an event that they have ended, which is read as it comes.
         guard plan.preset.reader == .text || plan.preset.reader == .aider || plan.preset.reader == .gemini else { return nil }
+        if outcome.stream.isHoled { return "it printed more than can be kept, so that its answer is not whole" }
         return outcome.result.outputTrouble.map { "its output could not be kept whole: \($0)" }
     }
 
@@ -235,11 +244,12 @@ struct AgentAttempt {
     }
 
     /// The program's own answer file, where it wrote one; else the answer from the stream, put there.
-    private func keepAnswer(_ streamed: String) -> String {
+    private mutating func keepAnswer(_ streamed: String) -> String {
         // A missing or strange file means that there is none.
         if let file = try? folder.directory.openForReading(Self.answerName), (try? file.status())?.kind == .regular,
-            let bytes = try? file.readAll(bytesMax: AgentStream.answerMax), !bytes.isEmpty
+            let bytes = try? file.readAll(bytesMax: AgentStream.answerMax + 1), !bytes.isEmpty
         {
+            isAnswerCut = bytes.count > AgentStream.answerMax
             return String(decoding: bytes, as: UTF8.self)
         }
         // The transcript has it, too.
@@ -270,7 +280,11 @@ struct AgentAttempt {
     // MARK: Gates
 
     private mutating func ask(in tree: WorkingTree, before: String?, git: Git) async {
-        let specification = request.prompt.settings.gate
+        var specification = request.prompt.settings.gate
+        // Of a scratch agent it is below the repo root, where the gate does not look; it has just been put there.
+        if request.prompt.settings.agent.isolation == .scratch, let path = request.prompt.settings.agent.output {
+            specification.filesExist.removeAll { $0 == path }
+        }
         var problems: [String] = []
         // Before the answer is put into the tree, which would be a change, too.
         if let before {

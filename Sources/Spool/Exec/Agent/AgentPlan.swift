@@ -12,6 +12,8 @@ public struct AgentPlan: Sendable {
     var isFullRefused = false
     /// What is sent, exactly.
     public var text: String
+    /// The text for an endpoint, divided into messages.
+    var messages: [ChatRequest.Message]
     /// Placeholders without a value.
     var missing: [PromptTemplate.Missing]
     /// What another tool would have filled or carried out.
@@ -36,11 +38,15 @@ public struct AgentPlan: Sendable {
         system = filledSystem?.text ?? preset.system
         let filled = template.fill(Self.body(prompt))
         text = filled.text
+        messages =
+            preset.kind == .http ? ChatRequest.messages(system: nil, text: Self.body(prompt)) { template.fill($0).text } : []
         let above = prompt.bodyFirstLine - 1 + Self.blankLines(prompt.body)
         missing = filled.missing.map { .init(name: $0.name, line: $0.line + above) }
         // Of the front matter, whose lines are not told apart.
         missing += (filledSystem?.missing ?? []).map { .init(name: $0.name, line: 1) }
-        foreign = filled.foreign.map { .init(name: $0.name, line: $0.line + above) }
+        foreign =
+            (filledSystem?.foreign ?? []).map { .init(name: $0.name, line: 1) }
+            + filled.foreign.map { .init(name: $0.name, line: $0.line + above) }
         isTooLong = filled.isTooLong
         if preset.kind == .agent, !settings.contextFiles.isEmpty {
             text += (text.hasSuffix("\n") ? "\n" : "\n\n") + "Files to read first:\n"

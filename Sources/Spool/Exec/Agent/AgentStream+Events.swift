@@ -188,7 +188,9 @@ extension AgentStream {
             // Of a notice it may stand in the middle of a line.
             guard bytes[index] == UInt8(ascii: "{"), isLineStart || tried == 0, tried < 64 else { continue }
             tried += 1
-            if let document = try? JSON.parse(bytes[index...], mends: true), document.objectValue != nil { return document }
+            // Another notice may stand behind it.
+            let last = bytes[index...].lastIndex(of: UInt8(ascii: "}")).map { $0 + 1 } ?? bytes.endIndex
+            if let document = try? JSON.parse(bytes[index..<last], mends: true), document.objectValue != nil { return document }
         }
         return nil
     }

@@ -44,6 +44,10 @@ struct AgentStream: Sendable {
     private var skipsLine = false
     /// The answer is longer than what is kept of it.
     private(set) var isCut = false
+    /// A part of the output was taken out before it was read.
+    private(set) var isHoled = false
+
+    mutating func noteCut() { isHoled = true }
     /// Longest event that is read, in bytes; a longer one is skipped.
     private static let lineMax = 16 << 20
     /// Longest answer that is kept, in bytes.

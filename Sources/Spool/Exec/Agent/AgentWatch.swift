@@ -161,7 +161,10 @@ struct Follower: Sendable {
         var info = stat()
         guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return false }
         // Its middle was cut out to bound it: what is missing cannot be had, and what is there is not to be counted twice.
-        if info.st_size < offset { offset = Int(info.st_size) }
+        if info.st_size < offset {
+            offset = Int(info.st_size)
+            stream.noteCut()
+        }
         var isNew = false
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {

@@ -10,9 +10,21 @@ enum LastWords {
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { $0.trimmingEnd() }
         var last = lines[...]
         while last.last?.isEmpty == true { last.removeLast() }
+        // Node's version stands in a paragraph of its own.
+        if last.last?.hasPrefix("Node.js v") == true {
+            last.removeLast()
+            while last.last?.isEmpty == true { last.removeLast() }
+        }
         if let blank = last.lastIndex(where: \.isEmpty) { last = last[(blank + 1)...] }
         if let header = last.lastIndex(where: { $0.hasPrefix("Traceback (most recent call last)") }) {
             last = last[(header + 1)...].filter { !$0.hasPrefix(" ") }[...]
+        }
+        // Of a program of Node, without the frames and the version.
+        if last.contains(where: { $0.drop { $0 == " " }.hasPrefix("at ") && $0.hasPrefix(" ") })
+            || last.last?.hasPrefix("Node.js v") == true
+        {
+            last =
+                last.filter { !($0.hasPrefix(" ") && $0.drop { $0 == " " }.hasPrefix("at ")) && !$0.hasPrefix("Node.js v") }[...]
         }
         last = last.suffix(linesMax)
         guard let end = last.last else { return "" }

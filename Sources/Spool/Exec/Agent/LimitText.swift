@@ -11,36 +11,53 @@ enum LimitText {
     private static let charactersMax = 8192
 
     private static let phrases = [
-        "usage limit", "rate limit", "hit your limit", "session limit", "weekly limit", "daily limit",
-        "limit reached", "too many requests", "resource has been exhausted", "exceeded your current quota",
+        "hit your limit", "limit reached", "too many requests", "resource has been exhausted", "exceeded your current quota",
         "quota exceeded", "quota will reset", "out of extra usage", "exhausted your capacity",
     ]
-    /// Names of errors, as words of their own: `test_rate_limit.py` is none.
-    private static let names: Set<String> = [
-        "rate_limit", "rate_limited", "rate_limit_error", "rate_limit_exceeded", "rate_limit_reached", "ratelimit", "ratelimited",
-        "ratelimiterror", "ratelimitexceeded", "ratelimitexceedederror", "usage_limit", "usage_limit_reached",
-        "usage_limit_exceeded",
-        "resource_exhausted", "overloaded_error",
+    /// Limits, where the same line says what has become of them.
+    private static let limits = [
+        "usage limit", "rate limit", "session limit", "weekly limit", "daily limit", "hourly limit", "monthly limit",
+        "opus limit",
+        "sonnet limit",
     ]
+    private static let fates = [
+        "reached", "exceeded", "hit ", "hit:", "reset", "try again", "retry", "wait", "429", "limited", "error", "quota",
+        "too many",
+        "upgrade", "used up",
+    ]
+    /// Names of errors, as words of their own: `test_rate_limit.py` is none, and `rate_limit` by itself may be anything's name.
+    private static let names: Set<String> = [
+        "rate_limited", "rate_limit_error", "rate_limit_exceeded", "rate_limit_reached", "ratelimiterror", "ratelimitexceeded",
+        "ratelimitexceedederror", "usage_limit_reached", "usage_limit_exceeded", "resource_exhausted", "overloaded_error",
+    ]
+    /// Words by which a line tells of a program's own checks.
+    private static let ofTests = ["assert", "disk quota", "expected ", "test failed", "tests failed", "fail src/", "fail test"]
     /// A limit that no waiting lifts.
     private static let never = ["insufficient_quota", "check your plan and billing", "credit balance is too low"]
 
     static func isLimit(_ text: String) -> Bool {
         let text = tail(text).lowercased()
-        if never.contains(where: text.contains) { return false }
+        // Some say both: that one may pay, and when it goes on by itself.
+        let hasEnd = ["retry in ", "try again in ", "retrydelay", "retry-after"].contains(where: text.contains)
+        if !hasEnd, never.contains(where: text.contains) { return false }
         return text.split(whereSeparator: \.isNewline).contains { isLimit(line: $0) }
     }
 
     private static func isLimit(line text: Substring) -> Bool {
         // A test that fails may be about limits, and a disk has a quota as well.
-        if text.contains("assert") || text.hasPrefix("failed ") || text.contains("disk quota") { return false }
+        if ofTests.contains(where: text.contains) || text.hasPrefix("failed ") && text.contains("::") { return false }
         if phrases.contains(where: text.contains) || holdsName(text) { return true }
+        if limits.contains(where: text.contains), fates.contains(where: text.contains) { return true }
         // The status, as a word of its own beside a word that says what it is.
         let words = text.split { !($0.isLetter || $0.isNumber) }
-        return zip(words, words.dropFirst()).contains { first, second in
-            (second == "429" && ["status", "code", "error", "http", "statuscode"].contains(String(first)))
-                || (first == "429" && ["too", "error", "rate"].contains(String(second)))
+        for (first, second) in zip(words, words.dropFirst()) {
+            if second == "429", ["status", "code", "error", "http", "statuscode", "rejected"].contains(String(first)) {
+                return true
+            }
+            if first == "429", ["too", "error", "rate"].contains(String(second)) { return true }
+            if first == "529", second == "overloaded" { return true }
         }
+        return false
     }
 
     /// Whether an error's name stands there, and is no part of a path or of a longer name.

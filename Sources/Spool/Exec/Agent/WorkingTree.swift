@@ -194,15 +194,26 @@ struct WorkingTree: Sendable {
             return true
         }
         if try await hasFilesInSubmodules(git) { return true }
-        // A file that git was told to take for unchanged may be another one by now.
-        if try await git.bytes(["ls-files", "-v", "-z"], in: root).split(separator: 0).contains(where: {
-            (97...122).contains($0[$0.startIndex])
-        }) {
-            return true
-        }
+        if try await hasFilesThatGitPassesOver(git) { return true }
+        // What was committed and left again is named by the worktree's own log alone.
+        let seen = try await git(["reflog", "show", "--format=%H", "HEAD"], in: root)
+        if seen.split(separator: "\n").contains(where: { $0 != base }) { return true }
         try await repository.alone(git, ["worktree", "remove", root])
         try await repository.alone(git, ["branch", "--quiet", "-D", branch])
         return false
+    }
+
+    /// Files that git was told to take for unchanged, or to leave out, and that are there: they may be other ones by now.
+    private func hasFilesThatGitPassesOver(_ git: Git) async throws(Git.Failed) -> Bool {
+        let entries = try await git.bytes(["ls-files", "-v", "-z"], in: root)
+        guard entries.count < OutputLog.bytesMaxDefault / 2 else { return true }
+        return entries.split(separator: 0).contains { entry in
+            guard let tag = entry.first, entry.count > 2 else { return false }
+            if (97...122).contains(tag) { return true }
+            guard tag == UInt8(ascii: "S") else { return false }
+            var info = stat()
+            return lstat(root + "/" + String(decoding: entry.dropFirst(2), as: UTF8.self), &info) == 0
+        }
     }
 
     /// A new worktree has the folders of submodules, empty. git looks into none of them, neither for changes nor before it removes them.

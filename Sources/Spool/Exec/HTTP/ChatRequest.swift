@@ -6,6 +6,8 @@ struct ChatRequest: Sendable, Hashable {
     var model: String
     var system: String?
     var text: String
+    /// The text, divided where its author has divided it.
+    var messages: [Message]
     var temperature: Double?
     var tokensMax: Int?
 
@@ -15,7 +17,7 @@ struct ChatRequest: Sendable, Hashable {
         var members: [(String, JSON)] = [("model", .string(model))]
         switch api {
         case .chat:
-            let messages = Self.messages(system: system, text: text)
+            let messages = (system.map { [Message(role: "system", content: $0)] } ?? []) + messages
             members.append(("messages", .array(messages.map { ["role": .string($0.role), "content": .string($0.content)] })))
         case .completions:
             members.append(("prompt", .string(system.map { "\($0)\n\n\(text)" } ?? text)))
@@ -33,7 +35,9 @@ struct ChatRequest: Sendable, Hashable {
     }
 
     /// Prompty's `system:` lines and Dotprompt's `{{role "system"}}` divide a text into messages; without them it is the user's.
-    static func messages(system: String?, text: String) -> [Message] {
+    ///
+    /// - Parameter fill: fills the placeholders of one message. After the text was divided: no value makes a message.
+    static func messages(system: String?, text: String, fill: (String) -> String = { $0 }) -> [Message] {
         var messages: [Message] = []
         var role = "user"
         var lines: [Substring] = []
@@ -64,6 +68,7 @@ struct ChatRequest: Sendable, Hashable {
         close()
         // One message is the text itself, to the byte.
         if messages.count == 1, messages[0].role == "user" { messages = [Message(role: "user", content: text)] }
+        messages = messages.map { Message(role: $0.role, content: fill($0.content)) }
         if let system { messages.insert(Message(role: "system", content: system), at: 0) }
         return messages
     }

@@ -10,6 +10,8 @@ struct EventStream: Sendable {
     private(set) var finishReason: String?
     /// `data: [DONE]` has come.
     private(set) var isDone = false
+    /// The server has said why the answer ended and what was used: nothing more is to come.
+    var isWhole: Bool { finishReason != nil && tokensOut != nil }
     /// An error that the server sends in the stream.
     private(set) var error: String?
     /// The answer's id at the server.
@@ -109,6 +111,14 @@ struct EventStream: Sendable {
     private mutating func takeEvent(_ event: JSON) -> String {
         if let error = event["error"], !error.isNull {
             self.error = error["message"]?.stringValue ?? error.stringValue ?? error.compact
+            return ""
+        }
+        // vLLM and others put an error in the place of a piece.
+        if event["choices"] == nil, let message = event["message"]?.stringValue,
+            event["object"]?.stringValue == "error" || event["type"]?.stringValue?.contains("error") == true
+                || event["code"] != nil
+        {
+            self.error = message + (event["code"].map { " (code \($0.stringValue ?? $0.compact))" } ?? "")
             return ""
         }
         model = event["model"]?.stringValue ?? model

@@ -133,6 +133,7 @@ struct HTTPAttempt {
         let settings = request.prompt.settings.agent
         let chat = ChatRequest(
             api: settings.api ?? plan.preset.api, model: plan.model ?? "default", system: plan.system, text: plan.text,
+            messages: plan.messages,
             temperature: settings.temperature ?? plan.preset.temperature, tokensMax: settings.tokensMax ?? plan.preset.tokensMax)
         var message = HTTPClientRequest(url: target.endpoint.url + chat.path)
         message.method = .POST
@@ -214,7 +215,7 @@ struct HTTPAttempt {
             try write(text)
             try check(events, answer)
             // Nothing comes behind it, and a server may keep the connection.
-            if events.isDone { break }
+            if events.isDone || events.isWhole { break }
         }
         let rest = events.finish()
         answer += rest

@@ -36,7 +36,12 @@ extension NestedShellParser {
             guard !name.isEmpty else { throw error("a function's name expected") }
             at += name.utf8.count
             skipBlanks()
-            if starts(with: "()") { at += 2 }
+            if byte() == UInt8(ascii: "(") {
+                let start = at
+                at += 1
+                skipBlanks()
+                if byte() == UInt8(ascii: ")") { at += 1 } else { try back(to: start) }
+            }
             skipSpace()
             return .function(name: name, body: try command())
         case "coproc":

@@ -80,6 +80,11 @@ extension NestedShellParser {
     private mutating func skipBalanced() throws(ShellSyntaxError) {
         var level = 1
         while !isAtEnd {
+            if byte() == UInt8(ascii: "'") || byte() == UInt8(ascii: "\"") {
+                let quote = byte()
+                at += 1
+                while !isAtEnd, byte() != quote { at += byte() == UInt8(ascii: "\\") && quote != UInt8(ascii: "'") ? 2 : 1 }
+            }
             if byte() == UInt8(ascii: "(") { level += 1 }
             if byte() == UInt8(ascii: ")") { level -= 1 }
             at += byte() == UInt8(ascii: "\\") ? 2 : 1
@@ -211,14 +216,32 @@ extension NestedShellParser {
         guard !parameter.name.isEmpty else { throw error("invalid parameter name") }
         if byte() == UInt8(ascii: "[") {
             at += 1
-            parameter.index = ShellWord(
-                parts: try parts { $0.byte() == UInt8(ascii: "]") }, position: position(start), end: position())
+            parameter.index = ShellWord(parts: try indexParts(), position: position(start), end: position())
             at += 1
         }
         try expansion(of: &parameter)
         guard byte() == UInt8(ascii: "}"), !isAtEnd else { throw error("'}' expected") }
         at += 1
         return parameter
+    }
+
+    /// What stands in the brackets of `${a[b[1]]}`, up to the one that closes them.
+    private mutating func indexParts() throws(ShellSyntaxError) -> [ShellWordPart] {
+        var all: [ShellWordPart] = []
+        var level = 0
+        while !isAtEnd {
+            all += try parts { $0.byte() == UInt8(ascii: "]") || $0.byte() == UInt8(ascii: "[") }
+            if byte() == UInt8(ascii: "[") {
+                level += 1
+            } else if level == 0 {
+                return all
+            } else {
+                level -= 1
+            }
+            all.append(.literal(String(decoding: [byte()], as: UTF8.self)))
+            at += 1
+        }
+        return all
     }
 
     private mutating func expansion(of parameter: inout ShellParameter) throws(ShellSyntaxError) {
@@ -240,6 +263,12 @@ extension NestedShellParser {
             let pattern = try operand(&self) { $0.byte() == UInt8(ascii: "}") || $0.byte() == UInt8(ascii: "/") }
             if byte() == UInt8(ascii: "/") { at += 1 }
             parameter.replacement = (all, pattern, try operand(&self, isEnd))
+            return
+        }
+        if byte() == UInt8(ascii: "~") {
+            // Another case, which changes nothing that is looked for.
+            at += byte(1) == UInt8(ascii: "~") ? 2 : 1
+            _ = try operand(&self, isEnd)
             return
         }
         // The longest operator first: ":-" before ":", "##" before "#".

@@ -4,7 +4,7 @@
 enum RuleTable {
     static let rows: [Rule] = files + disks + services + network + privilege + git + clusters + databases + interactive
     /// Changes whenever a rule or the evaluator does; part of every cache key.
-    static let version = 6
+    static let version = 7
 
     private static let deletionAdvice =
         "Delete only what the block made itself (mktemp -d), or a literal build folder; or waive this with a reason"

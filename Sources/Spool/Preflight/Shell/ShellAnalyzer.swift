@@ -152,7 +152,10 @@ public struct ShellAnalyzer: Sendable {
             let (findings, commands, leavings) = Self.findings(
                 for: statements, text: text, book, budget, shell: block.shell, folder: block.folder,
                 from: before)
-            return (report(findings, commands, text), budget.shortage != .time, leavings)
+            let mayEndEarly = block.marks.isNoncritical || block.marks.expectedExitCode.map { $0 != 0 } ?? false
+            return (
+                report(findings, commands, text), budget.shortage != .time, mayEndEarly ? leavings.joined(with: before) : leavings
+            )
         }
         switch parser.parse(text, meanwhile: meanwhile) {
         case .tree(let statements): return walked(statements)

@@ -42,6 +42,7 @@ extension ShellEvaluator {
                 if !call.has(["-f"]) { environment.variables[name] = nil }
             }
             return silent
+        case "alias" where call.has(["-p"]) || arguments.isEmpty: return [.unknown("$(alias)")]
         case "alias":
             for value in arguments {
                 guard let text = value.literal, let equals = text.firstIndex(of: "=") else { continue }

@@ -155,6 +155,7 @@ extension ShellEvaluator {
         if let elements = assignment.elements {
             var lists: [[ShellValue]] = [[]]
             for element in elements {
+                if let index = element.index, index.plainText == nil { _ = expandWhole(index) }
                 let fields = element.value.map { expand($0) } ?? [[ShellValue()]]
                 extend(&lists, by: fields) { $0 += $1 }
                 if let value = element.value { checkPlaceholders(in: [value]) }
@@ -166,7 +167,8 @@ extension ShellEvaluator {
         }
         let values = assignment.value.map { expandWhole($0) } ?? [ShellValue()]
         checkPlaceholders(values, at: assignment.position)
-        if assignment.index != nil {
+        if let index = assignment.index {
+            if index.plainText == nil { _ = expandWhole(index) }
             // Which element it is may not be known: each alternative keeps what it had, with the new value added.
             var alternatives = environment.variables[name]?.alternatives ?? [[]]
             extend(&alternatives, by: values) { $0.append($1) }
@@ -187,10 +189,11 @@ extension ShellEvaluator {
     func declare(_ variant: String, _ arguments: [ShellAssignment]) -> [ShellValue] {
         let flags = arguments.filter { $0.name == nil }.compactMap { $0.value?.plainText }.filter { $0.hasPrefix("-") }.joined()
         if flags.contains("f") {
-            guard variant == "export" || flags.contains("x") else { return [ShellValue()] }
+            guard variant == "export" || flags.contains("x") else { return [printed(functions: arguments.compactMap(\.name))] }
             for name in arguments.compactMap(\.name) { environment.functions[name]?.isExported = true }
             return [ShellValue()]
         }
+        if flags.contains("p") { return [.unknown("$(\(variant) -p)")] }
         for argument in arguments {
             guard let name = argument.name else {
                 for value in argument.value.map({ expandWhole($0) }) ?? [] {
@@ -208,6 +211,22 @@ extension ShellEvaluator {
         }
         return [ShellValue()]
     }
+
+    /// What `declare -f` prints: code that defines the functions again, wherever it is run.
+    private func printed(functions names: [String]) -> ShellValue {
+        let wanted = names.isEmpty ? environment.functions.keys.sorted() : names
+        var text = ""
+        for name in wanted {
+            for function in environment.functions[name]?.definitions ?? [] {
+                printedFunctions.append(function)
+                text += "\(name)() { \(Self.printedPrefix)\(printedFunctions.count - 1) \"$@\"; }\n"
+            }
+        }
+        return text.isEmpty ? .unknown("$(declare -f)") : ShellValue(text)
+    }
+
+    /// Stands in printed code for the body of a function.
+    static let printedPrefix = "flowspool:function:"
 
     // MARK: calls
 
@@ -248,6 +267,11 @@ extension ShellEvaluator {
         // `[` is a wildcard in any other word.
         guard let written = first.pieces == [.glob("[")] ? "[" : first.literal else { return executeUnknown(words, at: position) }
         if written.isEmpty { return [ShellValue()] }
+        if written.hasPrefix(Self.printedPrefix), let index = Int(written.dropFirst(Self.printedPrefix.count)),
+            printedFunctions.indices.contains(index)
+        {
+            return callFunction(printedFunctions[index], written, words)
+        }
         if !isProgram, let functions = environment.functions[written] {
             // nil: the program of that name.
             let ways: [ShellFunction?] = functions.definitions + (functions.mayBeProgram ? [nil] : [])

@@ -79,7 +79,7 @@ extension ShellEvaluator {
         if files.isEmpty { return input }
         var output = [ShellValue()]
         for file in files {
-            let text = file.text == "-" ? input : content(of: file) ?? [.unknown("$(\(call.name) \(file.shown))")]
+            let text = file.text == "-" ? input : content(of: file) ?? [.unknown("content of \(file.shown)")]
             add(text, to: &output)
         }
         return output

@@ -173,6 +173,7 @@ extension ShellEvaluator {
     private func cut(
         _ alternatives: [[ShellValue]], _ slice: (offset: ShellWord?, length: ShellWord?), isList: Bool
     ) -> [[ShellValue]] {
+        for word in [slice.offset, slice.length].compactMap(\.self) where word.plainText == nil { _ = expandWhole(word) }
         let offset = slice.offset?.plainText.flatMap { Int($0) }
         let length = slice.length?.plainText.flatMap { Int($0) }
         return alternatives.map { list in

@@ -49,6 +49,8 @@ final class ShellEvaluator {
     var holes: [ShellPiece] = []
     var holeIndices: [ShellPiece: Int] = [:]
     var calls: [String] = []
+    /// Functions whose code was printed.
+    var printedFunctions: [ShellFunction] = []
     /// Aliases whose text is being run.
     var aliasesUsed: Set<String> = []
     var traps: [[ShellValue]] = []
@@ -106,7 +108,11 @@ final class ShellEvaluator {
         if all.isEmpty || all.count == 1 && all[0].isEmpty {
             all = output
         } else {
-            budget.extend(&all, by: output, countMax: 8) { $0.append($1) }
+            budget.extend(&all, by: output, countMax: 8) { all, more in
+                // What a program prints ends its line; glued to it, the code behind it would be a part of its last word.
+                if all.endsAsPrinted { all.append(.text("\n")) }
+                all.append(more)
+            }
         }
     }
 

@@ -9,11 +9,23 @@ struct ShellLeavings: Sendable, Equatable {
     var files: [String: [ShellValue]] = [:]
     var made: Set<String> = []
     var links: Set<String> = []
-    var hasUnpackedDownload = false
     var ownContainers: Set<String> = []
     var descriptors = 0
     /// `NAME=value` lines in the file `$FLOWSPOOL_ENV`.
     var variables: [String: ShellVariable] = [:]
+
+    /// Behind a block that may have ended early, and after which the prompt goes on all the same: each of its files may be what it was.
+    func joined(with before: ShellLeavings) -> ShellLeavings {
+        var result = self
+        (result.made, result.ownContainers) = (before.made, before.ownContainers)
+        result.links.formUnion(before.links)
+        for (path, texts) in before.files {
+            var all = result.files[path] ?? []
+            for text in texts where !all.contains(text) && all.count < 8 { all.append(text) }
+            result.files[path] = all
+        }
+        return result
+    }
 
     /// The key of the file behind `$FLOWSPOOL_ENV`.
     static let handOnKey = "$FLOWSPOOL_ENV"
@@ -75,7 +87,7 @@ extension ShellEvaluator {
     /// Begins where the blocks before this one have left off.
     func begin(with leavings: ShellLeavings, _ shell: Block.Shell) {
         (files, made, links) = (leavings.files, leavings.made, leavings.links)
-        (hasUnpackedDownload, ownContainers) = (leavings.hasUnpackedDownload, leavings.ownContainers)
+        ownContainers = leavings.ownContainers
         descriptors = leavings.descriptors
         for (name, variable) in leavings.variables { environment.variables[name] = variable }
         guard shell == .bash, leavings.variables["BASH_ENV"] != nil else { return }
@@ -88,7 +100,7 @@ extension ShellEvaluator {
         var result = before
         result.files = files.filter { !$0.key.hasPrefix("/dev/fd/") }
         (result.made, result.links) = (made, links)
-        (result.hasUnpackedDownload, result.ownContainers) = (hasUnpackedDownload, ownContainers)
+        result.ownContainers = ownContainers
         result.descriptors = descriptors
         for text in files[ShellLeavings.handOnKey] ?? [] {
             for line in budget.lines(of: text) {

@@ -237,3 +237,11 @@ extension ShellValue {
         return ["DEV", "DEVICE", "DISK", "DRIVE", "USB", "SDCARD", "PARTITION", "BLOCKDEV"].contains(last)
     }
 }
+
+extension ShellValue {
+    /// Whether it ends in what a program has printed, or in a file's content.
+    var endsAsPrinted: Bool {
+        guard case .unknown(let name, _)? = pieces.last else { return false }
+        return name.hasPrefix("$(") || name.hasPrefix("content of ")
+    }
+}

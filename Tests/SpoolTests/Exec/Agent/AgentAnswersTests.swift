@@ -75,7 +75,8 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: bench.repo + "/made.txt"))
         // What a hook of git's hands on is not handed on.
         let filtered = EnvironmentFilter()(["GIT_DIR": "/x/.git", "GIT_INDEX_FILE": "i", "GIT_AUTHOR_NAME": "a", "PATH": "/bin"])
-        #expect(filtered == ["GIT_AUTHOR_NAME": "a", "PATH": "/bin"])
+        #expect(filtered == ["PATH": "/bin"])
+        #expect(EnvironmentFilter()(["GIT_AUTHOR_NAME": "a", "PATH": "/bin"]) == ["GIT_AUTHOR_NAME": "a", "PATH": "/bin"])
         #expect(EnvironmentFilter(pass: ["GIT_DIR"])(["GIT_DIR": "/x/.git", "GIT_PREFIX": "p"]) == ["GIT_DIR": "/x/.git"])
     }
 
@@ -122,7 +123,9 @@ import Testing
     ])
     func wrongValue_isAnError(_ yaml: String) {
         let file = PromptFile.read(name: "p.md", bytes: Data(prompt(yaml).utf8))
-        #expect(file.findings.map(\.code) == [.frontMatterInvalid], "\(file.findings)")
+        #expect(file.settings.agent.faults.map(\.code) == [.frontMatterInvalid], "\(file.findings)")
+        // In a runbook of scripts such a key is its author's own.
+        #expect(file.findings.isEmpty)
     }
 
     /// Of two spellings of one name the later wins, in each process.

@@ -48,7 +48,8 @@ import Testing
     @Test(arguments: [
         "You've hit your usage limit.", "Error code: 429 - {}", "429 Too Many Requests", "rate_limit_error", "RESOURCE_EXHAUSTED",
         "You exceeded your current quota. Please retry in 34.2s.", "overloaded_error",
-        "litellm.RateLimitError: AnthropicException", "error: rate_limit_exceeded", "{\"code\":\"usage_limit_reached\"}",
+        "litellm.RateLimitError: AnthropicException", "API Error: Request rejected (429)", "529 overloaded", "Opus limit reached",
+        "error: rate_limit_exceeded", "{\"code\":\"usage_limit_reached\"}",
     ])
     func limits_areRecognised(_ text: String) { #expect(LimitText.isLimit(text)) }
 
@@ -57,6 +58,7 @@ import Testing
         "FAILED tests/test_rate_limit.py::test_window - AssertionError", "src/rate_limit/mod.rs: no such file",
         "test_rate_limit failed",
         "cp: error writing 'big.o': Disk quota exceeded", "AssertionError: expected the rate limit to be 3",
+        "I have documented the rate limit of the API", "const rate_limit = 5",
     ])
     func otherTrouble_isNoLimit(_ text: String) { #expect(!LimitText.isLimit(text)) }
 
