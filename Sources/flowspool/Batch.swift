@@ -36,8 +36,9 @@ struct Batch: Sendable {
         try opened.contract.writePreview(plan.pending(isDone: waiting.isSettled))
         try opened.contract.writeSummary(summary)
         let names = plan.names.filter { !waiting.isSettled($0) }
-        // What was chosen was chosen by name.
-        let refusals = selection == BatchPlan.Selection() ? waiting.unnamable : []
+        // What was chosen was chosen by name; `--count` chooses none.
+        let isByName = selection.from != nil || selection.to != nil || selection.promptsFile != nil
+        let refusals = isByName ? [] : waiting.unnamable
         let (ending, tally) = try await runSession(opened, names, refusals, recovered)
         fill(&summary, ending, tally)
         // What has happened has happened: no file that somebody has spoilt meanwhile keeps the rest from being told.

@@ -4,6 +4,8 @@
 import ArgumentParser
 import Foundation
 import Spool
+import Synchronization
+import UnixSignals
 
 struct MiniCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,8 +34,12 @@ struct MiniCommand: AsyncParsableCommand {
     @Flag(help: "Print the report as JSON.")
     var json = false
 
+    func validate() throws { try SpoolOptions.refuseEmpty(root, "--root") }
+
     func run() async throws {
         try await reportingErrors {
+            let stop = await MiniStop()
+            defer { stop.end() }
             var options = ProfileOptions()
             options.repoRoot = repoRoot
             options.config = config
@@ -52,9 +58,12 @@ struct MiniCommand: AsyncParsableCommand {
             try MiniRecord.remove(in: folder.directory)
             var reports: [MiniExperiment.Report] = []
             for phase in MiniExperiment.Phase.allCases {
+                try stop.check(phase)
                 let run = MiniPhase(phase: phase, folder: folder, configuration: configuration, repoRoot: repo)
                 let names = try run.fill(holding: try locks.take() ?? MiniLocks(folder))
+                try stop.check(phase)
                 reports.append(MiniExperiment.judge(try await run.observe(names), by: try run.expectation))
+                try stop.check(phase)
             }
             let isPassed = reports.allSatisfy(\.isPassed)
             if isPassed {
@@ -72,6 +81,33 @@ struct MiniCommand: AsyncParsableCommand {
                 throw ExitCode(1)
             }
         }
+    }
+}
+
+/// A signal that comes between two batches, which each handle theirs while they run.
+private final class MiniStop: Sendable {
+    private let isAsked = Mutex(false)
+    private let signals: UnixSignalsSequence
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    /// Returns once the signals are caught.
+    init() async {
+        signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let listening = Task { for await _ in signals { isAsked.withLock { $0 = true } } }
+        task.withLock { $0 = listening }
+    }
+
+    func end() { task.withLock { $0?.cancel() } }
+
+    /// - Throws: `FlowspoolError(.unavailable)` where a signal has come.
+    func check(_ phase: MiniExperiment.Phase) throws(FlowspoolError) {
+        if isAsked.withLock({ $0 }) { throw Self.error(in: phase) }
+    }
+
+    static func error(in phase: MiniExperiment.Phase) -> FlowspoolError {
+        FlowspoolError(
+            .unavailable, "the mini experiment was stopped in its phase \(phase.rawValue); no pass is recorded",
+            hint: "run `flowspool mini` again")
     }
 }
 
@@ -116,11 +152,7 @@ struct MiniPhase {
         let begin = clock.monotonicMilliseconds()
         let code = try await batch(expectation).run()
         // A signal, or the machine: nothing is to be learnt from this phase, and nothing more is to be started.
-        guard code != FlowspoolError.Code.unavailable.exitStatus else {
-            throw FlowspoolError(
-                .unavailable, "the mini experiment was stopped in its phase \(phase.rawValue); no pass is recorded",
-                hint: "run `flowspool mini` again")
-        }
+        guard code != FlowspoolError.Code.unavailable.exitStatus else { throw MiniStop.error(in: phase) }
         let seconds = Double(clock.monotonicMilliseconds() - begin) / 1000
         let spool = try SpoolFolder.open(at: folder.spoolPath)
         let ledger = try Ledger(path: spool.ledgerPath)

@@ -160,7 +160,7 @@ struct RunSession {
         await written
         await sent
         // Where that cannot be noted, the next run looks once more, and finds nothing.
-        try? opened.ledger.write { try $0.endWritingFiles() }
+        if journal.isComplete { try? opened.ledger.write { try $0.endWritingFiles() } }
         return try result.get()
     }
 }

@@ -63,6 +63,9 @@ struct WatchCommand: AsyncParsableCommand {
 /// `--exec-mode`, `PROMPT_FLOW_EXEC_MODE`.
 enum ExecModeOption {
     static func read(_ flag: String?) throws(FlowspoolError) -> ExecMode? {
+        if flag?.isEmpty == true {
+            throw FlowspoolError(.usage, "--exec-mode is empty", hint: "is the variable set that gives it?")
+        }
         guard let text = flag ?? environment["PROMPT_FLOW_EXEC_MODE"], !text.isEmpty else { return nil }
         guard let mode = ExecMode(rawValue: text) else {
             let name = flag == nil ? "PROMPT_FLOW_EXEC_MODE" : "--exec-mode"

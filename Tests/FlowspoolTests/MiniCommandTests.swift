@@ -115,6 +115,15 @@ import Testing
             #expect(try await folder.batch("--profile", "production").status == 15)
         }
     }
+    /// A script's variable that is not set names no folder.
+    @Test func emptyOptions_areRefused() async throws {
+        try await with { folder in
+            let mini = try await folder.run("mini", "--root", "")
+            let watch = try await folder.run("watch", "--exec-mode", "", "--spool", "work")
+            #expect(mini.status == 64 && watch.status == 64, "\(mini) \(watch)")
+        }
+    }
+
     /// A signal ends it: no phase after the one that it met begins, and nothing is said of a pass.
     @Test func signal_endsTheExperiment() async throws {
         try await with { folder in

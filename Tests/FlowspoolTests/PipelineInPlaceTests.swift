@@ -42,6 +42,18 @@ import Testing
         }
     }
 
+    /// One that a batch has counted in, and whose file was taken away, is waited for by nobody.
+    @Test func promptThatWasTakenAway_isWithdrawnByTheNextBatch() async throws {
+        try await BatchFolder.with(["a.md": "true", "b.md": "true", "c.md": "true"]) { folder async throws in
+            #expect(try await folder.batch("--count", "1").status == 0)
+            try FileManager.default.removeItem(at: folder.rootURL.appending(path: "b.md"))
+            #expect(try await folder.batch().status == 0)
+            #expect(try await folder.run("wait", "--timeout", "60", "--spool", "work").status == 0)
+            let listed = try await folder.run("list", "--spool", "work", "--state", "cancelled")
+            #expect(listed.stdout.contains("b.md"), "\(listed)")
+        }
+    }
+
     /// `.state` has its id, and a person asks for it once more.
     @Test func retriedPrompt_thatKeepsItsPlace_runsInTheNextBatch() async throws {
         try await BatchFolder.with { folder async throws in

@@ -30,7 +30,11 @@ final class BegunRecord: Sendable {
     /// - Throws: `SystemCallError` where the old one cannot be removed: it must not be taken for this run's.
     /// - Returns: nil where the file cannot be made; then every attempt counts as begun.
     static func begin(_ runs: Directory, mark: Int64) throws(SystemCallError) -> BegunRecord? {
-        if try runs.status(name) != nil { try runs.remove(name) }
+        if let old = try runs.status(name) {
+            // Somebody's, and no record; nothing is read from it either.
+            if old.kind == .folder { return nil }
+            try runs.remove(name)
+        }
         do throws(SystemCallError) {
             let file = try runs.create(name)
             try file.setMode(0o600)

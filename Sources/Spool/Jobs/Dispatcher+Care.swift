@@ -269,6 +269,8 @@ extension Dispatcher {
             try tx.setFact(.arrival, batchArrival)
         }
         planned = (settings.batchNames ?? [])[...]
+        // No look at the whole folder would find them in a batch.
+        if let report = note({ try intake.withdrawGone() }) { take(report) }
         if !settings.batchRefusals.isEmpty { take(try intake.admit(names: settings.batchRefusals, isDraining: true)) }
     }
 

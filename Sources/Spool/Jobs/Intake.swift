@@ -101,6 +101,14 @@ struct Intake: Sendable {
         return report
     }
 
+    /// Withdraws the jobs that wait for files which are gone. One fstatat(2) for each that waits.
+    func withdrawGone() throws -> IntakeReport {
+        var report = IntakeReport()
+        let gone = try ledger.read { try $0.waitingFiles() }.filter { try spool.root.status($0.text) == nil }
+        try withdraw(gone, &report, now: clock.wallMilliseconds())
+        return report
+    }
+
     /// Gives the next names of a batch a job each, in order; a name that waits already joins the batch, one that is gone or
     /// done is left out.
     func admit(planned names: [String], batch: Int64, arrival: Int64) throws -> IntakeReport {

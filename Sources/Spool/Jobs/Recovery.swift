@@ -21,7 +21,8 @@ public struct Recovered: Sendable, Hashable {
     mutating func add(_ other: Recovered) {
         failed += other.failed
         unmoved += other.unmoved
-        forgotten += other.forgotten
+        // Each looks at the same folder.
+        forgotten += other.forgotten.filter { !forgotten.contains($0) }
         hold = other.hold ?? hold
     }
 }
@@ -94,7 +95,8 @@ struct Recovery {
         let now = clock.wallMilliseconds()
         for attempt in try ledger.read({ try $0.runningAttempts() }) {
             guard var job = try ledger.read({ try $0.job(attempt.job) }), job.state == .active else { continue }
-            if let begun, !begun.contains(BegunRecord.Entry(job: attempt.job, attempt: attempt.attempt)) {
+            if let begun, !begun.contains(BegunRecord.Entry(job: attempt.job, attempt: attempt.attempt)), try !hasTraces(attempt)
+            {
                 job.takeBackAttempt()
                 let unbegun = job
                 try ledger.write { tx in
@@ -106,6 +108,15 @@ struct Recovery {
                 try ledger.write { try $0.confirmMoves([moved]) }
             }
         }
+    }
+
+    /// Whether something in the run folder says that the attempt has run, whatever the record says: the ledger may be a copy that was made
+    /// while it ran.
+    private func hasTraces(_ attempt: AttemptRecord) throws -> Bool {
+        // One that has ended may have been pruned; then its job has been told of long ago.
+        guard let folder = try? RunPath.open(attempt.runDirectory, in: spool) else { return false }
+        if try folder.status(RunFolder.resultName) != nil { return true }
+        return (try folder.status(RunFolder.logName(1))?.size ?? 0) > 0
     }
 
     /// Attempts that nobody is making any more are interrupted. Each has used up its place in the retry budget.

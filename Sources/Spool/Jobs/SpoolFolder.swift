@@ -80,6 +80,7 @@ public final class SpoolFolder: Sendable {
         self.root = root
         if !allowsShared { try Self.refuseShared(try root.status(), path: path) }
         control = try makes ? root.makeFolder(Self.controlName) : root.folder(Self.controlName)
+        try Self.refuseForeign(try control.status(), path: root.pathOf(Self.controlName))
         func sub(_ name: String) throws -> Directory {
             // Somebody may have removed it, or moved it away; with its control folder it still is a spool.
             if !makes, let folder = try? root.folder(name) { return folder }
@@ -103,13 +104,7 @@ public final class SpoolFolder: Sendable {
     /// The highest number of a job that has left a folder in `runs/`; 0 without one.
     private func highestRun() throws -> Int64 {
         var highest: Int64 = 0
-        var days: [String] = []
-        try runs.forEachEntry { bytes, _ in
-            let name = String(decoding: bytes, as: UTF8.self)
-            if !name.hasPrefix(".") { days.append(name) }
-            return true
-        }
-        for day in days where try runs.status(day)?.kind == .folder {
+        for day in try days() {
             try runs.folder(day).forEachEntry { bytes, _ in
                 if let number = Int64(String(decoding: bytes, as: UTF8.self)) { highest = max(highest, number) }
                 return true
@@ -118,13 +113,34 @@ public final class SpoolFolder: Sendable {
         return highest
     }
 
+    /// Whether a job of this number has left the result of an attempt.
+    private func hasResult(_ number: Int64) throws -> Bool {
+        for day in try days() {
+            // What cannot be opened is no folder of ours.
+            guard let attempt = try? runs.folder(day).folder("\(number)").folder("attempt-1") else { continue }
+            if try attempt.status(RunFolder.resultName) != nil { return true }
+        }
+        return false
+    }
+
+    /// The folders in `runs/`, one for each day.
+    private func days() throws -> [String] {
+        var days: [String] = []
+        try runs.forEachEntry { bytes, _ in
+            let name = String(decoding: bytes, as: UTF8.self)
+            if !name.hasPrefix(".") { days.append(name) }
+            return true
+        }
+        return try days.filter { try runs.status($0)?.kind == .folder }
+    }
+
     /// Has the jobs of a ledger that has had none, or is an older copy of the one that was here, numbered after those that another has left
     /// traces of: no job's run folder is that
     /// of another one.
     public func numberJobs(of ledger: Ledger) throws {
         do {
             let (next, mark) = try ledger.read { (try $0.nextNumber(), try $0.fact(.begunMark)) }
-            guard next == 1 || BegunRecord.isOfAnotherLedger(runs, mark: mark) else { return }
+            guard try next == 1 || BegunRecord.isOfAnotherLedger(runs, mark: mark) || hasResult(next) else { return }
             let highest = try highestRun()
             if highest >= next { try ledger.write { try $0.beginNumbers(after: highest) } }
         } catch let error as SystemCallError {

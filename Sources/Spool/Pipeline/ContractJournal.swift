@@ -4,6 +4,7 @@
 
 import CSystemCalls
 import Foundation
+import Synchronization
 
 /// The contract files as an observer of a run.
 public final class ContractJournal: Sendable {
@@ -12,6 +13,10 @@ public final class ContractJournal: Sendable {
     /// Events and when they were; nil: there will be no more.
     private let events = Mailbox<(RunEvent, Int64)?>()
     private let report: @Sendable (FlowspoolError) -> Void
+    private let hasMissed = Mutex(false)
+
+    /// Whether the files have all that was to be written so far; what they lack is made up for by the next `catchUp`.
+    public var isComplete: Bool { hasMissed.withLock { !$0 } }
 
     /// - Parameter report: told of trouble, at most once for each kind of message; the run goes on without that line.
     public init(files: ContractFiles, clock: any SpoolClock = SystemClock(), report: @escaping @Sendable (FlowspoolError) -> Void)
@@ -47,6 +52,7 @@ public final class ContractJournal: Sendable {
             do {
                 try write(event, at)
             } catch {
+                hasMissed.withLock { $0 = true }
                 let shown = (error as? FlowspoolError) ?? (error as? SystemCallError)?.forUser ?? FlowspoolError(.bug, "\(error)")
                 if reported.insert(shown.message).inserted { report(shown) }
             }
@@ -69,7 +75,9 @@ public final class ContractJournal: Sendable {
         case .blocked(let job, let findings):
             let codes = findings.filter { $0.severity != .info }.map { "\($0.code.rawValue)\($0.line.map { ":\($0)" } ?? "")" }
             let isListed = Result { try noteFailed(job) }
-            try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(codes.joined(separator: " "))", at: at)
+            // Without a code it says in words what stood in the way.
+            let why = codes.isEmpty ? job.reason : codes.joined(separator: " ")
+            try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(why)", at: at)
             try isListed.get()
         case .refused(let job):
             try log.append(.promptBlocked, prompt: job.name, detail: "job=\(job.id) \(job.reason)", at: at)
@@ -132,6 +140,7 @@ public final class ContractJournal: Sendable {
                 }
             }
         } catch {
+            hasMissed.withLock { $0 = true }
             report((error as? FlowspoolError) ?? (error as? SystemCallError)?.forUser ?? FlowspoolError(.bug, "\(error)"))
         }
     }

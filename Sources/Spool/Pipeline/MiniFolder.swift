@@ -66,7 +66,8 @@ public struct MiniFolder: Sendable {
         if try spool.status(SpoolFolder.controlName)?.kind == .folder,
             try spool.folder(SpoolFolder.controlName).status(Self.markName) != nil
         {
-            return nil
+            // The experiment's own hold is a threshold's; this is somebody's word.
+            return try HoldFile.read(in: spool)?.kind == .byHand ? ContractFile.hold.name : nil
         }
         if try HoldFile.exists(in: spool) { return ContractFile.hold.name }
         let sources = Set(MiniExperiment.Phase.allCases.map { MiniExperiment.expectation(of: $0).source })
@@ -134,7 +135,7 @@ public struct MiniFolder: Sendable {
     private static func names(in folder: Directory) throws -> [String] {
         var names: [String] = []
         try folder.forEachEntry { bytes, _ in
-            if let name = PromptName(bytes: Array(bytes)), name.isText, name.kind != .ignored { names.append(name.text) }
+            if let name = PromptName(bytes: Array(bytes)), name.isText, name.kind == .prompt { names.append(name.text) }
             return true
         }
         return try names.filter { try folder.status($0)?.kind == .regular }.sorted(by: BatchPlan.precedes)

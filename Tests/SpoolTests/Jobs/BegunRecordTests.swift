@@ -43,6 +43,17 @@ import Testing
         #expect(BegunRecord.read(runs, mark: 1) == [])
     }
 
+    /// Somebody's folder under its name is neither removed nor read.
+    @Test func folderOfItsName_isNoRecord() throws {
+        let spool = try TestSpool()
+        defer { spool.remove() }
+        let runs = try SpoolFolder.open(at: spool.path).runs
+        _ = try runs.makeFolder(BegunRecord.name)
+        #expect(try BegunRecord.begin(runs, mark: 1) == nil)
+        #expect(BegunRecord.read(runs, mark: 1) == nil)
+        #expect(try runs.status(BegunRecord.name)?.kind == .folder)
+    }
+
     @Test func recordThatCannotBeMade_isNone_andAnOldOneIsGone() throws {
         let spool = try TestSpool()
         defer { spool.remove() }
@@ -91,7 +102,7 @@ import Testing
         #expect(try check.violations().isEmpty)
     }
 
-    enum Told: String, CaseIterable { case begun, nothing, anotherBoot, anotherLedger, torn }
+    enum Told: String, CaseIterable { case begun, nothing, anotherBoot, anotherLedger, torn, itsResult, itsLog }
 
     /// It began, or nobody can say that it did not: then it is never run again unasked, wherever its file was left.
     @Test(arguments: Told.allCases, [true, false])
@@ -101,6 +112,12 @@ import Testing
             // A spool that was restored but for its runs.
             let record = try #require(try BegunRecord.begin(runs, mark: told == .anotherLedger ? 2 : 1))
             if told == .begun { try record.note(1, attempt: 1) }
+            // A copy of the ledger that was made while it ran.
+            if told == .itsResult || told == .itsLog {
+                let attempt = try runs.makeFolder("2026-01-01").makeFolder("1").makeFolder("attempt-1")
+                try attempt.replace(
+                    told == .itsLog ? RunFolder.logName(1) : RunFolder.resultName, with: Data("x".utf8), mode: 0o600)
+            }
             let path = runs.pathOf(BegunRecord.name)
             var text = try String(contentsOfFile: path, encoding: .utf8)
             if told == .anotherBoot { text = text.replacingOccurrences(of: ProcessTable.bootIdentifier(), with: "0-0") }

@@ -120,6 +120,13 @@ import Testing
         try spool.drop("b.md", "true")
         try await spool.drain()
         #expect(try spool.job("b.md")?.id == 14)
+        // A copy that another runner has not marked, and whose next number is taken.
+        let attempt = try folder.runs.makeFolder("2026-01-03").makeFolder("15").makeFolder("attempt-1")
+        try attempt.replace(RunFolder.resultName, with: Data("{}".utf8), mode: 0o600)
+        try folder.numberJobs(of: try spool.ledger())
+        try spool.drop("c.md", "true")
+        try await spool.drain()
+        #expect(try spool.job("c.md")?.id == 16)
     }
 
     /// What an agent had written when its runner died is found again.

@@ -70,6 +70,20 @@ import Testing
         #expect(try String(contentsOf: url, encoding: .utf8) == text && folder.names.contains("spool"))
     }
 
+    /// Even in a spool that was made here: it is somebody's word. The experiment's own hold, which a threshold has caused, is wiped.
+    @Test func wipe_holdByHand_isLeft() throws {
+        let folder = try filled()
+        let mini = try MiniFolder(path: folder.path)
+        let spool = try mini.makeSpool()
+        try HoldFile(byHand: "mine", at: 1).write(in: spool.root)
+        #expect(throws: FlowspoolError.self) { try mini.wipe() }
+        #expect(try HoldFile.exists(in: spool.root))
+        let own = Data("kind: fail_fast\nreason: 1 failed in a row\n".utf8)
+        try spool.root.replace(ContractFile.hold.name, with: own, mode: 0o644)
+        try mini.wipe()
+        #expect(try !folder.names.contains("spool"))
+    }
+
     @Test func wipe_spoolThatIsALink_leavesItsTarget() throws {
         let folder = try filled()
         let precious = try ContractFolder()
