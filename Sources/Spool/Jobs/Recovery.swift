@@ -113,10 +113,23 @@ struct Recovery {
     /// Whether something in the run folder says that the attempt has run, whatever the record says: the ledger may be a copy that was made
     /// while it ran.
     private func hasTraces(_ attempt: AttemptRecord) throws -> Bool {
-        // One that has ended may have been pruned; then its job has been told of long ago.
-        guard let folder = try? RunPath.open(attempt.runDirectory, in: spool) else { return false }
-        if try folder.status(RunFolder.resultName) != nil { return true }
-        return (try folder.status(RunFolder.logName(1))?.size ?? 0) > 0
+        let folder: Directory
+        do throws(SystemCallError) {
+            folder = try RunPath.open(attempt.runDirectory, in: spool)
+        } catch {
+            // Where one is that cannot be looked into, nobody can say that it did not.
+            return error.errno != ENOENT
+        }
+        var names: [String] = []
+        try folder.forEachEntry { bytes, _ in
+            names.append(String(decoding: bytes, as: UTF8.self))
+            return names.count < 10_000
+        }
+        // Block files and empty logs are made ahead; of an agent or a model the transcript or the errors tell.
+        return try names.contains { name in
+            if name == RunFolder.resultName { return true }
+            return try (name.hasSuffix(".log") || name.hasPrefix("transcript.")) && folder.status(name)?.size ?? 0 > 0
+        }
     }
 
     /// Attempts that nobody is making any more are interrupted. Each has used up its place in the retry budget.

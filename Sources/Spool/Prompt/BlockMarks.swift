@@ -36,7 +36,7 @@ extension Block.Marks {
         var quote: UInt8?
         var index = 0
         var isWordStart = true
-        let isArithmetic = line.contains("((")
+        var isArithmetic = false
         while index < bytes.count {
             let byte = bytes[index]
             defer {
@@ -55,6 +55,8 @@ extension Block.Marks {
                 index += 1
             case UInt8(ascii: "'"), UInt8(ascii: "\""): quote = byte
             case UInt8(ascii: "#") where isWordStart: return false
+            case UInt8(ascii: "(") where bytes[index...].starts(with: "((".utf8): isArithmetic = true
+            case UInt8(ascii: ")") where bytes[index...].starts(with: "))".utf8): isArithmetic = false
             case UInt8(ascii: "<") where bytes[index...].starts(with: "<<<".utf8): index += 2
             case UInt8(ascii: "<") where bytes[index...].starts(with: "<<".utf8) && !isArithmetic: return true
             default: break

@@ -102,7 +102,9 @@ import Testing
         #expect(try check.violations().isEmpty)
     }
 
-    enum Told: String, CaseIterable { case begun, nothing, anotherBoot, anotherLedger, torn, itsResult, itsLog }
+    enum Told: String, CaseIterable {
+        case begun, nothing, anotherBoot, anotherLedger, torn, itsResult, itsLog, itsTranscript, noFolder
+    }
 
     /// It began, or nobody can say that it did not: then it is never run again unasked, wherever its file was left.
     @Test(arguments: Told.allCases, [true, false])
@@ -113,11 +115,12 @@ import Testing
             let record = try #require(try BegunRecord.begin(runs, mark: told == .anotherLedger ? 2 : 1))
             if told == .begun { try record.note(1, attempt: 1) }
             // A copy of the ledger that was made while it ran.
-            if told == .itsResult || told == .itsLog {
-                let attempt = try runs.makeFolder("2026-01-01").makeFolder("1").makeFolder("attempt-1")
-                try attempt.replace(
-                    told == .itsLog ? RunFolder.logName(1) : RunFolder.resultName, with: Data("x".utf8), mode: 0o600)
-            }
+            let traces: [Told: String] = [
+                .itsResult: RunFolder.resultName, .itsLog: RunFolder.logName(2), .itsTranscript: "transcript.jsonl",
+            ]
+            let job = try runs.makeFolder("2026-01-01").makeFolder("1")
+            if told == .noFolder { _ = try job.create("attempt-1") }
+            if let name = traces[told] { try job.makeFolder("attempt-1").replace(name, with: Data("x".utf8), mode: 0o600) }
             let path = runs.pathOf(BegunRecord.name)
             var text = try String(contentsOfFile: path, encoding: .utf8)
             if told == .anotherBoot { text = text.replacingOccurrences(of: ProcessTable.bootIdentifier(), with: "0-0") }

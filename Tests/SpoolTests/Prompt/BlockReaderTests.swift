@@ -68,7 +68,10 @@ import Testing
             marks?.isNoncritical == true && marks?.expectedExitCode == 3 && marks?.timeoutSeconds == 30
                 && marks?.isSkipped == true)
         // What is text to the shell is no comment.
-        for text in ["cat > x <<'E'\n# flowspool: skip\nE", "echo 'a\n# flowspool: skip\n'", "echo a \\\n# flowspool: skip"] {
+        for text in [
+            "cat > x <<'E'\n# flowspool: skip\nE", "((n++)); cat <<E\n# flowspool: skip\nE", "echo 'a\n# flowspool: skip\n'",
+            "echo a \\\n# flowspool: skip",
+        ] {
             #expect(read("```sh\n\(text)\n```\n").blocks.map(\.marks.isSkipped) == [false], "\(text)")
         }
         // A comment begins no text, whatever stands in it.

@@ -5,7 +5,8 @@ enum LastWords {
     /// Lines that are looked at.
     private static let linesMax = 5
 
-    /// The end of the last paragraph, without what stands there of other tries; of a Python program, its exception without the frames.
+    /// The end of the last paragraph, without what stands there of other tries; of a Python program or one of Node, its
+    /// exception without the frames.
     static func of(_ text: String) -> String {
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { $0.trimmingEnd() }
         var last = lines[...]
@@ -19,16 +20,15 @@ enum LastWords {
         if let header = last.lastIndex(where: { $0.hasPrefix("Traceback (most recent call last)") }) {
             last = last[(header + 1)...].filter { !$0.hasPrefix(" ") }[...]
         }
-        // Of a program of Node, without the frames and the version.
-        if last.contains(where: { $0.drop { $0 == " " }.hasPrefix("at ") && $0.hasPrefix(" ") })
-            || last.last?.hasPrefix("Node.js v") == true
-        {
-            last =
-                last.filter { !($0.hasPrefix(" ") && $0.drop { $0 == " " }.hasPrefix("at ")) && !$0.hasPrefix("Node.js v") }[...]
-        }
+        last = last.filter { !isFrame($0) }[...]
         last = last.suffix(linesMax)
         guard let end = last.last else { return "" }
         return (last.dropLast().filter { !isInterim($0) } + [end]).joined(separator: "\n")
+    }
+
+    /// Whether a line is a frame of a program of Node: `    at name (file:line:column)`.
+    private static func isFrame(_ line: Substring) -> Bool {
+        line.hasPrefix(" ") && line.drop { $0 == " " }.hasPrefix("at ")
     }
 
     /// Whether a line is about something that the program went on after.
